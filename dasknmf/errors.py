@@ -1,0 +1,61 @@
+"""What goes wrong, each with what was given, where, what is needed and what to type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class DasknmfError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class InputError(DasknmfError, ValueError):
+    """An input file, array or option that cannot be used as it is."""
+
+
+class FormatError(DasknmfError, ValueError):
+    """A store, result or checkpoint that is not what it claims to be, or is of an unknown version."""
+
+
+class MemoryLimitError(DasknmfError, MemoryError):
+    """A run whose projected memory is above the limit; raised before anything runs."""
+
+
+class MissingDependencyError(DasknmfError, ImportError):
+    """An optional library is needed; the message names the extra that installs it."""
+
+
+class NotConvergedError(DasknmfError, RuntimeError):
+    """A fit stopped before its tolerance, where the caller asked for that to be an error."""
+
+
+def missing_dependency(library: str, *, extra: str, purpose: str) -> MissingDependencyError:
+    """Return the error that names the extra to install.
+
+    Parameters
+    ----------
+    library : str
+        Import name of the library, such as ``"anndata"``.
+    extra : str
+        The extra of this package that installs it.
+    purpose : str
+        What needs it, such as ``"reading .h5ad"``.
+    """
+    return MissingDependencyError(f"{purpose} needs {library}: pip install 'dasknmf[{extra}]'")
+
+
+def offenders(items: Iterable[str], count: int) -> str:
+    """Join the first offenders and say how many there are in all.
+
+    Examples
+    --------
+    >>> offenders(["line 3: 'x'", "line 9: 'y'"], 12)
+    "line 3: 'x'; line 9: 'y'; 12 in all"
+    >>> offenders(["gene 'TP53'"], 1)
+    "gene 'TP53'"
+    """
+    shown = "; ".join(items)
+    return shown if count <= 1 else f"{shown}; {count:,} in all"

@@ -1,0 +1,346 @@
+"""The network store, format 1.0: a gene network as Zarr, upper-triangle tiles only.
+
+The format is described for readers in other languages in ``dasknmf/network/FORMAT.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from dasknmf.engine.grid import Grid, Plan, make_plan
+from dasknmf.errors import FormatError, InputError
+from dasknmf.storage import Location, StorageOptions, exists, open_store, read_storage_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import anndata as ad
+    import dask.array as da
+    import xarray as xr
+    import zarr
+    from numpy.typing import NDArray
+
+FORMAT = "dasknmf-network"
+VERSION = "1.0"
+#: The key of the root attributes that holds everything below.
+ATTRIBUTE = "dasknmf"
+
+Tile = np.ndarray[Any, np.dtype[np.float32]] | sp.csr_array
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the attributes of a network store say; see FORMAT.md for each field."""
+
+    layout: str
+    genes: int
+    tile: int
+    edges: int
+    self_loops: int
+    total: float
+    sum_of_squares: float
+    diagonal_sum_of_squares: float
+    minimum: float
+    maximum: float
+    isolated: int
+    weights: dict[str, Any]
+    checksum: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+    dtype: str = "float32"
+    version: str = VERSION
+
+    @property
+    def density(self) -> float:
+        """Share of the gene pairs that are edges."""
+        pairs = self.genes * (self.genes - 1) / 2
+        return self.edges / pairs if pairs else 0.0
+
+
+def read_header(attributes: dict[str, Any], where: str) -> Header:
+    """Check the root attributes of a store and return its header.
+
+    Raises
+    ------
+    FormatError
+        If they are not those of a whole network store of a version known here.
+    """
+    given = attributes.get(ATTRIBUTE)
+    if not isinstance(given, dict) or given.get("format") != FORMAT:
+        msg = (
+            f"{where} is a Zarr group but not a dasknmf network; make one with: "
+            f"dasknmf import {where} network.zarr"
+        )
+        raise FormatError(msg)
+    version = str(given.get("version"))
+    if version.split(".")[0] != VERSION.split(".")[0]:
+        msg = (
+            f"{where} has network format {version}; this dasknmf reads {VERSION}: "
+            "upgrade it (pip install -U dasknmf) or import the network again"
+        )
+        raise FormatError(msg)
+    if given.get("complete") is not True:
+        msg = f"{where} was never finished (its writer was stopped); remove it and import the network again"
+        raise FormatError(msg)
+    names = set(Header.__dataclass_fields__)
+    fields = {key: value for key, value in given.items() if key in names}
+    missing = names - set(fields)
+    if missing:
+        msg = f"{where} lacks {', '.join(sorted(missing))} in its attributes; import the network again"
+        raise FormatError(msg)
+    return Header(**fields)
+
+
+def open_network(location: Location, *, storage_options: StorageOptions | None = None) -> Network:
+    """Open a network store.
+
+    Parameters
+    ----------
+    location : path or URL
+        A store made by ``dasknmf import``, ``dasknmf coexpress`` or their Python twins.
+    storage_options : dict, optional
+        Options of the fsspec file system of a URL; by default those of
+        :func:`dasknmf.storage.read_storage_options`.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    InputError
+        If there is nothing there.
+    FormatError
+        If it is not a network store of a known version, or was never finished.
+
+    Examples
+    --------
+    >>> import dasknmf, numpy as np, tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> made = dasknmf.import_network(np.ones((3, 3)), folder / "ones.zarr", genes=["a", "b", "c"])
+    >>> dasknmf.open_network(folder / "ones.zarr").header.edges
+    3
+    """
+    import zarr
+
+    options = read_storage_options() if storage_options is None else storage_options
+    where = os.fspath(location)
+    if not exists(location, storage_options=options):
+        msg = f"there is no network at {where}; make one with: dasknmf import EDGES {where}"
+        raise InputError(msg)
+    try:
+        group = zarr.open_group(open_store(location, mode="r", storage_options=options), mode="r")
+        attributes = dict(group.attrs)
+    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
+        msg = (
+            f"{where} is not a Zarr group ({type(error).__name__}); a network is made from a file with: "
+            f"dasknmf import {where} network.zarr"
+        )
+        raise FormatError(msg) from error
+    return Network(where, group, read_header(attributes, where), options)
+
+
+class Network:
+    """A symmetric, non-negative gene network in a Zarr store, opened read-only.
+
+    Made by :func:`open_network`; nothing is read until asked for.
+
+    Attributes
+    ----------
+    location : str
+        Path or URL.
+    header : Header
+        Layout, sizes, sums, checksum and provenance.
+    grid : Grid
+        The tiles.
+    """
+
+    def __init__(
+        self, location: str, group: zarr.Group, header: Header, storage_options: StorageOptions
+    ) -> None:
+        self.location = location
+        self.header = header
+        self.grid = Grid(header.genes, header.tile)
+        self.storage_options = storage_options
+        self._group = group
+
+    def __repr__(self) -> str:
+        h = self.header
+        return f"<Network {self.location}: {h.genes:,} genes, {h.edges:,} edges, {h.layout}, tiles of {h.tile:,}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_network, (self.location,), {"storage_options": self.storage_options}
+
+    @property
+    def n(self) -> int:
+        """Genes."""
+        return self.header.genes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(genes, genes)."""
+        return self.n, self.n
+
+    def array(self, name: str) -> zarr.Array[Any]:
+        """Return one of the arrays of the store, checked to be there.
+
+        Raises
+        ------
+        FormatError
+            If the store lacks it.
+        """
+        try:
+            return self._group[name]  # type: ignore[return-value]
+        except KeyError:
+            msg = f"{self.location} lacks its array '{name}'; the store is damaged: import the network again"
+            raise FormatError(msg) from None
+
+    def _read(self, name: str, *index: slice) -> NDArray[Any]:
+        try:
+            return np.asarray(self.array(name)[index if index else ...])
+        except (ValueError, RuntimeError, OSError) as error:
+            msg = f"{self.location}: array '{name}' cannot be read ({error}); the store is damaged: import the network again"
+            raise FormatError(msg) from error
+
+    @cached_property
+    def genes(self) -> NDArray[np.object_]:
+        """Gene identifiers, shape (n,), of ``str``."""
+        return self._read("gene").astype(object)
+
+    @cached_property
+    def degree(self) -> NDArray[np.int64]:
+        """Edges of each gene, self-loops left out, shape (n,)."""
+        return self._read("degree")
+
+    @cached_property
+    def strength(self) -> NDArray[np.float64]:
+        """Row sums of the matrix, shape (n,)."""
+        return self._read("strength")
+
+    @cached_property
+    def diagonal(self) -> NDArray[np.float32]:
+        """Diagonal of the matrix, shape (n,)."""
+        return self._read("diagonal")
+
+    @cached_property
+    def tile_offset(self) -> NDArray[np.int64]:
+        """Sparse layout: tile t holds the entries [tile_offset[t], tile_offset[t + 1]), shape (n_tiles + 1,)."""
+        return self._read("tile_offset")
+
+    @cached_property
+    def tile_weights(self) -> NDArray[np.int64]:
+        """Bytes of each tile, shape (n_tiles,)."""
+        if self.header.layout == "sparse":
+            return np.diff(self.tile_offset) * 8
+        sides = np.array([b - a for a, b in map(self.grid.bounds, range(self.grid.panels))], dtype=np.int64)
+        return (np.outer(sides, sides) * 4)[np.triu_indices(self.grid.panels)]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """How a sweep over this network is cut."""
+        return make_plan(self.grid, self.tile_weights)
+
+    def tile_row(self, i: int, first: int, last: int) -> Iterator[tuple[int, Tile]]:
+        """Yield (j, tile (i, j)) for first ≤ j < last, each read once.
+
+        A dense tile is a float32 array; a sparse one a CSR array. Diagonal tiles are whole.
+        """
+        if self.header.layout == "dense":
+            for j in range(first, last):
+                yield j, self._read("tiles", slice(*self.grid.bounds(i)), slice(*self.grid.bounds(j)))
+            return
+        offset = self.tile_offset
+        t0, t1 = self.grid.index(i, first), self.grid.index(i, last - 1) + 1
+        span = slice(int(offset[t0]), int(offset[t1]))
+        row, column, weight = (self._read(name, span) for name in ("row", "column", "weight"))
+        for t in range(t0, t1):
+            part = slice(int(offset[t]) - span.start, int(offset[t + 1]) - span.start)
+            if part.start < part.stop:
+                j = first + t - t0
+                yield j, self._sparse_tile(i, j, row[part], column[part], weight[part])
+
+    def _sparse_tile(
+        self, i: int, j: int, row: NDArray[np.uint16], column: NDArray[np.uint16], weight: NDArray[np.float32]
+    ) -> sp.csr_array:
+        (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
+        pointer = np.zeros(b - a + 1, dtype=np.int32)
+        np.cumsum(np.bincount(row, minlength=b - a), out=pointer[1:])
+        tile = sp.csr_array((weight, column.astype(np.int32), pointer), shape=(b - a, d - c))
+        if i != j:
+            return tile
+        return sp.csr_array(tile + sp.csr_array(tile.T) - sp.diags_array(tile.diagonal(), format="csr"))
+
+    def verify(self) -> None:
+        """Read every tile and compare it with its checksum.
+
+        Raises
+        ------
+        FormatError
+            Naming the first damaged tile.
+        """
+        expected = self._read("tile_checksum")
+        for t, (i, j) in enumerate(self.grid.tiles()):
+            if tile_checksum(self.stored_tile(i, j)) != int(expected[t]):
+                msg = f"{self.location}: tile ({i}, {j}) differs from its checksum; import the network again"
+                raise FormatError(msg)
+        if network_checksum(self.genes, self.grid, expected) != self.header.checksum:
+            msg = f"{self.location}: gene names or checksums were changed; import the network again"
+            raise FormatError(msg)
+
+    def stored_tile(self, i: int, j: int) -> tuple[NDArray[Any], ...]:
+        """Return the arrays of tile (i, j) as stored: one of a dense tile, row, column, weight of a sparse one."""
+        if self.header.layout == "dense":
+            return (self._read("tiles", slice(*self.grid.bounds(i)), slice(*self.grid.bounds(j))),)
+        t = self.grid.index(i, j)
+        span = slice(int(self.tile_offset[t]), int(self.tile_offset[t + 1]))
+        return tuple(self._read(name, span) for name in ("row", "column", "weight"))
+
+    def to_dask(self) -> da.Array:
+        """Return the whole symmetric matrix as a lazy Dask array, shape (n, n), float32, one chunk a tile."""
+        from dasknmf.network.views import to_dask
+
+        return to_dask(self)
+
+    def to_xarray(self) -> xr.DataArray:
+        """Return the symmetric matrix as a lazy DataArray with gene names on both dimensions (gene, partner)."""
+        from dasknmf.network.views import to_xarray
+
+        return to_xarray(self)
+
+    def to_anndata(self) -> ad.AnnData:
+        """Return an AnnData with the genes as ``obs`` and the matrix in ``obsp["adjacency"]`` (in memory)."""
+        from dasknmf.network.views import to_anndata
+
+        return to_anndata(self)
+
+
+def tile_checksum(arrays: tuple[NDArray[Any], ...]) -> int:
+    """Return the first 8 bytes of the SHA-256 of a tile's arrays, little-endian, as an unsigned integer."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return int.from_bytes(digest.digest()[:8], "little")
+
+
+def network_checksum(genes: NDArray[np.object_], grid: Grid, tiles: NDArray[np.uint64]) -> str:
+    """Return the checksum of a whole network: gene names, tile size and every tile."""
+    digest = hashlib.sha256(f"{grid.n} {grid.tile}\n".encode())
+    digest.update("\n".join(genes.tolist()).encode())
+    digest.update(np.ascontiguousarray(tiles, dtype="<u8").data)
+    return f"sha256:{digest.hexdigest()}"
+
+
+@lru_cache(maxsize=8)
+def opened(location: str, checksum: str, options: tuple[tuple[str, Any], ...]) -> Network:
+    """Open a network once per process; a worker's tasks share it."""
+    network = open_network(location, storage_options=dict(options))
+    if network.header.checksum != checksum:
+        msg = f"{location} changed while it was in use; start again"
+        raise FormatError(msg)
+    return network

@@ -1,0 +1,360 @@
+"""Writing a network store: tiles go in, sums and checksums are kept, and it is published whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import os
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from dasknmf.errors import InputError, offenders
+from dasknmf.network.store import ATTRIBUTE, FORMAT, Header, network_checksum, tile_checksum
+from dasknmf.storage import Location, StorageOptions, open_store, publish, read_storage_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import zarr
+    from numpy.typing import NDArray
+
+    from dasknmf.engine.grid import Grid
+
+Codec = Literal["none", "lz4", "zstd"]
+#: Entries of a chunk of the sparse arrays: 1 MiB of weights.
+SPARSE_CHUNK = 2**18
+
+
+@dataclass(frozen=True)
+class TileSummary:
+    """What one written tile adds to the header; degree and strength are of its rows, then of its columns."""
+
+    i: int
+    j: int
+    checksum: int
+    edges: int
+    self_loops: int
+    total: float
+    sum_of_squares: float
+    diagonal_sum_of_squares: float
+    minimum: float
+    maximum: float
+    degree: tuple[NDArray[np.int64], NDArray[np.int64]]
+    strength: tuple[NDArray[np.float64], NDArray[np.float64]]
+    diagonal: NDArray[np.float32] | None
+
+
+@contextmanager
+def create_network(
+    location: Location,
+    *,
+    genes: Sequence[str] | NDArray[np.object_],
+    grid: Grid,
+    layout: Literal["dense", "sparse"],
+    weights: dict[str, Any],
+    provenance: dict[str, Any],
+    capacity: int = 0,
+    codec: Codec | None = None,
+    overwrite: bool = False,
+    storage_options: StorageOptions | None = None,
+) -> Iterator[NetworkWriter]:
+    """Create a network store; it appears at ``location`` only if the block ends without an error.
+
+    Parameters
+    ----------
+    location : path or URL
+        Where the store is to be.
+    genes : sequence of str
+        Unique gene names, in the order of the rows.
+    grid : Grid
+        The tiles.
+    layout : {"dense", "sparse"}
+        How tiles are kept.
+    weights : dict
+        What the weights mean and how the diagonal was treated, for users and reports; at least
+        ``{"kind": ..., "diagonal": "kept" | "dropped" | "empty"}``.
+    provenance : dict
+        Source, options and program that made it. Never credentials.
+    capacity : int
+        Sparse layout: an upper bound on the number of entries.
+    codec : {"none", "lz4", "zstd"}, optional
+        Compression; by default none for dense tiles (float weights hardly compress, and reading is three
+        times faster without) and zstd for sparse ones. A CRC-32C goes with every chunk.
+    overwrite : bool
+        Replace what is there.
+    storage_options : dict, optional
+        Options of the fsspec file system of a URL.
+
+    Yields
+    ------
+    NetworkWriter
+
+    Raises
+    ------
+    InputError
+        If the place is taken, or gene names are not unique.
+    """
+    names = np.asarray(genes, dtype=object)
+    check_genes(names, where=os.fspath(location))
+    options = read_storage_options() if storage_options is None else storage_options
+    with publish(location, overwrite=overwrite, storage_options=options) as place:
+        writer = NetworkWriter(place, names, grid, layout, capacity, codec, options)
+        yield writer
+        writer.finish(weights, provenance)
+
+
+def check_genes(genes: NDArray[np.object_], *, where: str) -> None:
+    """Refuse an empty list, empty names and duplicate names.
+
+    Raises
+    ------
+    InputError
+        With the first offenders and their count.
+    """
+    if len(genes) == 0:
+        msg = f"{where}: no genes; a network needs at least one gene"
+        raise InputError(msg)
+    seen: dict[str, int] = {}
+    bad: list[str] = []
+    count = 0
+    for position, gene in enumerate(genes.tolist()):
+        problem = None
+        if not isinstance(gene, str) or not gene.strip():
+            problem = f"gene {position + 1} has no name ({gene!r})"
+        elif gene in seen:
+            problem = f"'{gene}' is gene {seen[gene] + 1} and gene {position + 1}"
+        else:
+            seen[gene] = position
+        if problem:
+            count += 1
+            if len(bad) < 3:
+                bad.append(problem)
+    if count:
+        msg = f"{where}: gene names must be unique and not empty: {offenders(bad, count)}; rename or merge them first"
+        raise InputError(msg)
+
+
+class NetworkWriter:
+    """Writes tiles; made by :func:`create_network`.
+
+    ``write_dense`` and ``write_sparse`` check and store a tile and return its summary; ``add`` takes the
+    summaries in tile order, so that the header's sums do not depend on which thread was first.
+    ``write_dense`` may be called from several threads, ``write_sparse`` from one, in tile order.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        genes: NDArray[np.object_],
+        grid: Grid,
+        layout: Literal["dense", "sparse"],
+        capacity: int,
+        codec: Codec | None,
+        options: StorageOptions,
+    ) -> None:
+        import zarr
+
+        self.place, self.genes, self.grid, self.layout = place, genes, grid, layout
+        self._group = zarr.create_group(open_store(place, mode="a", storage_options=options), zarr_format=3)
+        self._compressors = _compressors(codec or ("none" if layout == "dense" else "zstd"))
+        self._summaries: dict[int, TileSummary] = {}
+        n = grid.n
+        self._degree = np.zeros(n, dtype=np.int64)
+        self._strength = np.zeros(n, dtype=np.float64)
+        self._diagonal = np.zeros(n, dtype=np.float32)
+        if layout == "dense":
+            side = min(grid.tile, n)
+            self._tiles = self._create("tiles", (n, n), (side, side), "float32")
+        else:
+            self._entries = 0
+            self._offset = np.zeros(grid.n_tiles + 1, dtype=np.int64)
+            chunk = (max(1, min(SPARSE_CHUNK, capacity)),)
+            self._arrays = {
+                name: self._create(name, (capacity,), chunk, dtype)
+                for name, dtype in (("row", "uint16"), ("column", "uint16"), ("weight", "float32"))
+            }
+            self._buffers: dict[str, list[NDArray[Any]]] = {name: [] for name in self._arrays}
+            self._buffered = 0
+
+    def _create(
+        self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: str
+    ) -> zarr.Array[Any]:
+        return self._group.create_array(
+            name,
+            shape=shape,
+            chunks=chunks,
+            dtype=dtype,
+            compressors=self._compressors if dtype != "string" else "auto",
+        )
+
+    def write_dense(self, i: int, j: int, tile: NDArray[np.floating[Any]]) -> TileSummary:
+        """Store tile (i, j), i ≤ j, of finite non-negative weights; a diagonal tile must be symmetric."""
+        values = np.ascontiguousarray(tile, dtype=np.float32)
+        (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
+        self._tiles[a:b, c:d] = values
+        exact = values.astype(np.float64)
+        diagonal = values.diagonal().copy() if i == j else None
+        present = values != 0
+        degree = present.sum(axis=1), present.sum(axis=0)
+        strength = exact.sum(axis=1), exact.sum(axis=0)
+        positive = values[present]
+        return self._summary(
+            i, j, (values,), degree, strength, float((exact * exact).sum()), positive, diagonal
+        )
+
+    def write_sparse(
+        self, i: int, j: int, row: NDArray[Any], column: NDArray[Any], weight: NDArray[Any]
+    ) -> TileSummary:
+        """Store the entries of tile (i, j), sorted by row, then column, unique; row ≤ column on the diagonal.
+
+        Indices are local to the tile; weights finite and positive.
+        """
+        row, column = row.astype(np.uint16), column.astype(np.uint16)
+        values = weight.astype(np.float32)
+        t = self.grid.index(i, j)
+        self._entries += len(values)
+        self._offset[t + 1] = len(values)
+        for name, part in (("row", row), ("column", column), ("weight", values)):
+            self._buffers[name].append(part)
+        self._buffered += len(values)
+        if self._buffered >= 4 * SPARSE_CHUNK:
+            self._flush(everything=False)
+
+        (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
+        exact = values.astype(np.float64)
+        square = float((exact * exact).sum())
+        off = row != column if i == j else np.ones(len(row), dtype=bool)
+        degree_rows = np.bincount(row[off], minlength=b - a)
+        degree_columns = np.bincount(column[off], minlength=d - c)
+        strength_rows = np.bincount(row, exact, minlength=b - a)
+        strength_columns = np.bincount(column[off], exact[off], minlength=d - c)
+        diagonal = None
+        if i == j:
+            # the summary of a whole diagonal tile is wanted: both triangles
+            diagonal = np.zeros(b - a, dtype=np.float32)
+            diagonal[row[~off]] = values[~off]
+            degree_rows = degree_rows + degree_columns + (diagonal != 0)
+            strength_rows = strength_rows + strength_columns
+            square = 2 * square - float((diagonal.astype(np.float64) ** 2).sum())
+        return self._summary(
+            i,
+            j,
+            (row, column, values),
+            (degree_rows, degree_columns),
+            (strength_rows, strength_columns),
+            square,
+            values,
+            diagonal,
+        )
+
+    def _summary(
+        self,
+        i: int,
+        j: int,
+        arrays: tuple[NDArray[Any], ...],
+        degree: tuple[NDArray[Any], NDArray[Any]],
+        strength: tuple[NDArray[Any], NDArray[Any]],
+        square: float,
+        positive: NDArray[np.float32],
+        diagonal: NDArray[np.float32] | None,
+    ) -> TileSummary:
+        loops = int(np.count_nonzero(diagonal)) if diagonal is not None else 0
+        entries = int(degree[0].sum())
+        total = float(strength[0].sum())
+        on_diagonal = 0.0 if diagonal is None else float((diagonal.astype(np.float64) ** 2).sum())
+        return TileSummary(
+            i=i,
+            j=j,
+            checksum=tile_checksum(arrays),
+            edges=(entries - loops) // 2 if i == j else entries,
+            self_loops=loops,
+            total=total if i == j else 2 * total,
+            sum_of_squares=square if i == j else 2 * square,
+            diagonal_sum_of_squares=on_diagonal,
+            minimum=float(positive.min()) if positive.size else math.inf,
+            maximum=float(positive.max()) if positive.size else 0.0,
+            degree=degree,
+            strength=strength,
+            diagonal=diagonal,
+        )
+
+    def add(self, summary: TileSummary) -> None:
+        """Take the summary of a tile into the sums; call in the order of the tiles."""
+        i, j = summary.i, summary.j
+        self._summaries[self.grid.index(i, j)] = summary
+        rows, columns = slice(*self.grid.bounds(i)), slice(*self.grid.bounds(j))
+        self._degree[rows] += summary.degree[0]
+        self._strength[rows] += summary.strength[0]
+        if i != j:
+            self._degree[columns] += summary.degree[1]
+            self._strength[columns] += summary.strength[1]
+        if summary.diagonal is not None:
+            self._diagonal[rows] = summary.diagonal
+
+    def _flush(self, *, everything: bool) -> None:
+        """Write whole chunks from the buffers; the rest too if ``everything``."""
+        start = self._entries - self._buffered
+        chunk = self._arrays["row"].chunks[0]
+        length = self._buffered if everything else (start + self._buffered) // chunk * chunk - start
+        if length <= 0:
+            return
+        for name, parts in self._buffers.items():
+            joined = np.concatenate(parts)
+            self._arrays[name][start : start + length] = joined[:length]
+            self._buffers[name] = [joined[length:]]
+        self._buffered -= length
+
+    def finish(self, weights: dict[str, Any], provenance: dict[str, Any]) -> None:
+        """Write what is left, the per-gene arrays and, last, the attributes that make the store whole."""
+        grid = self.grid
+        tiles = [self._summaries.get(t) for t in range(grid.n_tiles)]
+        checksums = np.array([s.checksum if s else tile_checksum(self._empty()) for s in tiles], dtype=np.uint64)
+        if self.layout == "sparse":
+            self._flush(everything=True)
+            for array in self._arrays.values():
+                array.resize((self._entries,))
+            np.cumsum(self._offset, out=self._offset)
+            self._store("tile_offset", self._offset)
+        degree = self._degree - (self._diagonal != 0)
+        gene = self._create("gene", (grid.n,), (grid.n,), "string")
+        gene[:] = self.genes
+        self._store("degree", degree)
+        self._store("strength", self._strength)
+        self._store("diagonal", self._diagonal)
+        self._store("tile_checksum", checksums)
+        there = [s for s in tiles if s]
+        header = Header(
+            layout=self.layout,
+            genes=grid.n,
+            tile=grid.tile,
+            edges=sum(s.edges for s in there),
+            self_loops=sum(s.self_loops for s in there),
+            total=math.fsum(s.total for s in there),
+            sum_of_squares=math.fsum(s.sum_of_squares for s in there),
+            diagonal_sum_of_squares=math.fsum(s.diagonal_sum_of_squares for s in there),
+            minimum=min((s.minimum for s in there if s.maximum > 0), default=0.0),
+            maximum=max((s.maximum for s in there), default=0.0),
+            isolated=int((degree == 0).sum()),
+            weights=weights,
+            checksum=network_checksum(self.genes, grid, checksums),
+            provenance=provenance,
+        )
+        self._group.attrs[ATTRIBUTE] = {"format": FORMAT, **asdict(header), "complete": True}
+
+    def _empty(self) -> tuple[NDArray[Any], ...]:
+        return (np.empty(0, np.uint16), np.empty(0, np.uint16), np.empty(0, np.float32))
+
+    def _store(self, name: str, values: NDArray[Any]) -> None:
+        array = self._create(name, values.shape, values.shape, str(values.dtype))
+        array[:] = values
+
+
+def _compressors(codec: Codec) -> list[Any]:
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    if codec == "none":
+        return [Crc32cCodec()]
+    level = {"lz4": 5, "zstd": 3}[codec]
+    return [BloscCodec(cname=codec, clevel=level, shuffle="shuffle"), Crc32cCodec()]

@@ -1,0 +1,179 @@
+"""Where stores live: local paths and fsspec URLs, opened for Zarr and published whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dasknmf.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from zarr.abc.store import Store
+
+#: A local path, or any fsspec URL such as ``s3://bucket/network.zarr``.
+Location = str | os.PathLike[str]
+StorageOptions = dict[str, Any]
+
+ENVIRONMENT_VARIABLE = "DASKNMF_STORAGE_OPTIONS"
+
+
+def is_remote(location: Location) -> bool:
+    """Tell whether a location is an fsspec URL rather than a local path.
+
+    Examples
+    --------
+    >>> is_remote("s3://bucket/string.zarr"), is_remote("string.zarr")
+    (True, False)
+    """
+    return "://" in os.fspath(location) and not os.fspath(location).startswith("file://")
+
+
+def local_path(location: Location) -> Path:
+    """Return the path of a local location."""
+    return Path(os.fspath(location).removeprefix("file://"))
+
+
+def read_storage_options(file: Location | None = None) -> StorageOptions:
+    """Read the options of an object store from a JSON or YAML file.
+
+    Parameters
+    ----------
+    file : path, optional
+        The file. By default the one named in the environment variable ``DASKNMF_STORAGE_OPTIONS``, if any.
+        fsspec's own variables (``FSSPEC_S3_ENDPOINT_URL``) and those of the provider
+        (``AWS_ACCESS_KEY_ID``) work too; nothing of either is ever written to a store.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or does not hold a mapping.
+    """
+    given = file or os.environ.get(ENVIRONMENT_VARIABLE)
+    if not given:
+        return {}
+    import yaml
+
+    try:
+        options = yaml.safe_load(Path(given).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        msg = f"storage options file {given}: {error}"
+        raise InputError(msg) from error
+    if not isinstance(options, dict):
+        msg = f"storage options file {given}: holds {type(options).__name__}, needs a mapping of option: value"
+        raise InputError(msg)
+    return options
+
+
+def open_store(
+    location: Location, *, mode: Literal["r", "a"], storage_options: Mapping[str, Any] | None = None
+) -> Store:
+    """Open a Zarr store at a local path or URL.
+
+    Parameters
+    ----------
+    location : path or URL
+        Where the store is.
+    mode : {"r", "a"}
+        Read only, or read and write.
+    storage_options : mapping, optional
+        Options for the fsspec file system of a URL.
+    """
+    from zarr.storage import FsspecStore, LocalStore
+
+    if is_remote(location):
+        return FsspecStore.from_url(
+            os.fspath(location), storage_options=dict(storage_options or {}), read_only=mode == "r"
+        )
+    return LocalStore(local_path(location), read_only=mode == "r")
+
+
+def exists(location: Location, *, storage_options: Mapping[str, Any] | None = None) -> bool:
+    """Tell whether anything is at a location."""
+    if not is_remote(location):
+        return local_path(location).exists()
+    import fsspec
+
+    filesystem, path = fsspec.core.url_to_fs(os.fspath(location), **(storage_options or {}))
+    return bool(filesystem.exists(path))
+
+
+def remove(location: Location, *, storage_options: Mapping[str, Any] | None = None) -> None:
+    """Remove a file or a store, and everything in it."""
+    if is_remote(location):
+        import fsspec
+
+        filesystem, path = fsspec.core.url_to_fs(os.fspath(location), **(storage_options or {}))
+        if filesystem.exists(path):
+            filesystem.rm(path, recursive=True)
+        return
+    path = local_path(location)
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def publish(
+    location: Location, *, overwrite: bool = False, storage_options: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Give a place to write a store, which becomes ``location`` only if the block ends well.
+
+    A local store is written beside its place and renamed. A URL is written in place, so its writer must
+    set the ``complete`` mark of its root attributes last, and readers must refuse a store without it.
+
+    Parameters
+    ----------
+    location : path or URL
+        Where the store is to be.
+    overwrite : bool
+        Replace what is there; otherwise that is an error before anything is written.
+    storage_options : mapping, optional
+        Options for the fsspec file system of a URL.
+
+    Yields
+    ------
+    str
+        Where to write.
+
+    Raises
+    ------
+    InputError
+        If the place is taken and ``overwrite`` is false, or its folder does not exist.
+    """
+    if exists(location, storage_options=storage_options) and not overwrite:
+        msg = f"{os.fspath(location)} exists already; choose another name, or overwrite it (--force, overwrite=True)"
+        raise InputError(msg)
+    if is_remote(location):
+        remove(location, storage_options=storage_options)
+        try:
+            yield os.fspath(location)
+        except BaseException:
+            remove(location, storage_options=storage_options)
+            raise
+        return
+    target = local_path(location).absolute()
+    if not target.parent.is_dir():
+        msg = f"{target.parent} is not a folder; make it first: mkdir -p {target.parent}"
+        raise InputError(msg)
+    aside = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
+    try:
+        yield str(aside)
+        if target.exists():
+            old = target.with_name(f".{target.name}.replaced-{uuid.uuid4().hex[:8]}")
+            target.rename(old)
+            aside.rename(target)
+            remove(old)
+        else:
+            aside.rename(target)
+    except BaseException:
+        remove(aside)
+        raise
+
+
