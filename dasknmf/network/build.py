@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dasknmf.engine.threads import one_blas_thread
+from dasknmf.blas import one_blas_thread
 from dasknmf.network.store import open_network
 from dasknmf.network.writer import create_network
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dasknmf.engine.grid import Grid
+    from dasknmf.network.tiles import Grid
     from dasknmf.network.store import Network
     from dasknmf.network.writer import Codec, NetworkWriter, TileSummary
     from dasknmf.storage import Location, StorageOptions

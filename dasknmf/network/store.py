@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from dasknmf.engine.grid import Grid, Plan, make_plan
 from dasknmf.errors import FormatError, InputError
+from dasknmf.network.tiles import Grid
 from dasknmf.storage import Location, StorageOptions, exists, open_store, read_storage_options
 
 if TYPE_CHECKING:
@@ -240,11 +240,6 @@ class Network:
             return np.diff(self.tile_offset) * 8
         sides = np.array([b - a for a, b in map(self.grid.bounds, range(self.grid.panels))], dtype=np.int64)
         return (np.outer(sides, sides) * 4)[np.triu_indices(self.grid.panels)]
-
-    @cached_property
-    def plan(self) -> Plan:
-        """How a sweep over this network is cut."""
-        return make_plan(self.grid, self.tile_weights)
 
     def tile_row(self, i: int, first: int, last: int) -> Iterator[tuple[int, Tile]]:
         """Yield (j, tile (i, j)) for first ≤ j < last, each read once.

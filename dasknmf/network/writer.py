@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
-    from dasknmf.engine.grid import Grid
+    from dasknmf.network.tiles import Grid
 
 Codec = Literal["none", "lz4", "zstd"]
 #: Entries of a chunk of the sparse arrays: 1 MiB of weights.

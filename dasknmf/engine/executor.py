@@ -1,0 +1,262 @@
+"""Where tasks run: one after another, on threads, or on a Dask cluster, behind one small face.
+
+Values that tasks exchange are *handles*: the values themselves here, futures on a cluster, so that row panels
+stay on the workers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from dask.system import CPU_COUNT
+
+from dasknmf.engine.kernels import sum_in_order
+from dasknmf.blas import one_blas_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from distributed import Client
+    from numpy.typing import DTypeLike
+
+Handle = Any
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the processes that run tasks have: how many, threads and bytes of memory in each, and if they are here."""
+
+    processes: int
+    threads: int
+    memory: int
+    local: bool
+
+
+class Executor(Protocol):
+    """The face all executors share."""
+
+    @property
+    def capacity(self) -> Capacity:
+        """The processes and their memory."""
+        ...
+
+    def put(self, values: Sequence[Any], *, label: str) -> list[Handle]:
+        """Place values where tasks can use them."""
+        ...
+
+    def map(self, function: Callable[..., Any], *columns: Sequence[Any], label: str) -> list[Handle]:
+        """Call ``function`` once per row of ``columns``, whose items may be handles or sequences of handles."""
+        ...
+
+    def add_up(
+        self,
+        function: Callable[..., tuple[Any, ...]],
+        calls: Sequence[tuple[Any, ...]],
+        targets: Sequence[tuple[int, ...]],
+        shapes: Sequence[tuple[int, int]],
+        dtype: DTypeLike,
+        *,
+        label: str,
+    ) -> list[Handle]:
+        """Sum, for each target, the arrays that the calls return for it, in the order of the calls."""
+        ...
+
+    def get(self, handles: Sequence[Handle]) -> list[Any]:
+        """Return the values behind handles."""
+        ...
+
+    def everywhere(self, function: Callable[[], Any]) -> None:
+        """Call ``function`` once in each process that runs tasks."""
+        ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
+
+
+class Threads:
+    """Tasks on the threads of this process; ``workers=1`` runs them one after another, the reference of tests.
+
+    Parameters
+    ----------
+    workers : int, optional
+        Tasks at a time; by default one per core this process may use.
+    memory : int, optional
+        Bytes this process may use; by default what the machine or its container has.
+    """
+
+    def __init__(self, workers: int | None = None, *, memory: int | None = None) -> None:
+        self.workers = workers or CPU_COUNT
+        self._memory = memory
+        self._pool: ThreadPoolExecutor | None = None
+        self._held = ExitStack()
+
+    @property
+    def capacity(self) -> Capacity:
+        """This process."""
+        from distributed.system import MEMORY_LIMIT
+
+        return Capacity(1, self.workers, self._memory or MEMORY_LIMIT, local=True)
+
+    def __enter__(self) -> Self:
+        self._held.enter_context(one_blas_thread())
+        if self.workers > 1:
+            self._pool = self._held.enter_context(
+                ThreadPoolExecutor(self.workers, thread_name_prefix="dasknmf")
+            )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            # an error or Ctrl-C must not wait for tasks that have not begun
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+        self._held.close()
+
+    def put(self, values: Sequence[Any], *, label: str) -> list[Handle]:  # noqa: ARG002
+        """Return the values."""
+        return list(values)
+
+    def map(self, function: Callable[..., Any], *columns: Sequence[Any], label: str) -> list[Handle]:  # noqa: ARG002
+        """Call ``function`` once per row of ``columns``."""
+        return list(self._in_order(function, list(zip(*columns, strict=True))))
+
+    def add_up(
+        self,
+        function: Callable[..., tuple[Any, ...]],
+        calls: Sequence[tuple[Any, ...]],
+        targets: Sequence[tuple[int, ...]],
+        shapes: Sequence[tuple[int, int]],
+        dtype: DTypeLike,
+        *,
+        label: str,  # noqa: ARG002
+    ) -> list[Handle]:
+        """Sum as results come, in order, so that only a few partial sums are alive."""
+        totals = [sum_in_order(shape, dtype, ()) for shape in shapes]
+        for target, parts in zip(targets, self._in_order(function, calls), strict=True):
+            for q, part in zip(target, parts, strict=True):
+                totals[q] += part
+        return totals
+
+    def get(self, handles: Sequence[Handle]) -> list[Any]:
+        """Return the values."""
+        return list(handles)
+
+    def everywhere(self, function: Callable[[], Any]) -> None:
+        """Call ``function`` here."""
+        function()
+
+    def _in_order(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        """Yield results in the order of the calls, with at most two calls per thread under way."""
+        if self._pool is None:
+            yield from itertools.starmap(function, calls)
+            return
+        waiting: deque[Any] = deque()
+        for call in calls:
+            waiting.append(self._pool.submit(function, *call))
+            if len(waiting) >= 2 * self.workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+class Distributed:
+    """Tasks on a Dask cluster, through a client the caller made.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected to the cluster; it is not closed here.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._held = ExitStack()
+
+    @property
+    def capacity(self) -> Capacity:
+        """The workers the scheduler knows now; memory is that of the smallest."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        if not workers:
+            self.client.wait_for_workers(1)
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        from distributed.system import MEMORY_LIMIT
+
+        memory = min(int(worker["memory_limit"] or MEMORY_LIMIT) for worker in workers)
+        threads = max(int(worker["nthreads"]) for worker in workers)
+        return Capacity(len(workers), threads, memory, local=False)
+
+    def __enter__(self) -> Self:
+        # the small algebra of the client must give the bits it gives under Threads
+        self._held.enter_context(one_blas_thread())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._held.close()
+
+    def put(self, values: Sequence[Any], *, label: str) -> list[Handle]:
+        """Place values as tasks that hold them.
+
+        Not ``scatter``: scattered data is lost with its worker, a task is run again.
+        """
+        import dask
+
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GiB"}):
+            return self.map(_same, values, label=label)
+
+    def map(self, function: Callable[..., Any], *columns: Sequence[Any], label: str) -> list[Handle]:
+        """Submit one task per row of ``columns``."""
+        rows = len(columns[0])
+        if rows == 0:
+            return []
+        token = uuid.uuid4().hex
+        keys = [f"{label}-{token}-{row}" for row in range(rows)]
+        return list(self.client.map(partial(_quiet, function), *columns, key=keys, pure=False))
+
+    def add_up(
+        self,
+        function: Callable[..., tuple[Any, ...]],
+        calls: Sequence[tuple[Any, ...]],
+        targets: Sequence[tuple[int, ...]],
+        shapes: Sequence[tuple[int, int]],
+        dtype: DTypeLike,
+        *,
+        label: str,
+    ) -> list[Handle]:
+        """Submit the calls, and for each target the sum of what they return for it."""
+        made = self.map(function, *zip(*calls, strict=True), label=label) if calls else []
+        places = [(call, place) for call, target in enumerate(targets) for place in range(len(target))]
+        picked = self.map(
+            _pick, [made[call] for call, _ in places], [place for _, place in places], label=f"{label}-part"
+        )
+        parts: list[list[Handle]] = [[] for _ in shapes]
+        for (call, place), handle in zip(places, picked, strict=True):
+            parts[targets[call][place]].append(handle)
+        return self.map(sum_in_order, shapes, [dtype] * len(shapes), parts, label=f"{label}-sum")
+
+    def get(self, handles: Sequence[Handle]) -> list[Any]:
+        """Gather the values."""
+        return list(self.client.gather(list(handles)))
+
+    def everywhere(self, function: Callable[[], Any]) -> None:
+        """Call ``function`` in each worker process."""
+        self.client.run(function)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _pick(values: Sequence[Any], place: int) -> Any:
+    return values[place]
+
+
+def _quiet(function: Callable[..., Any], *arguments: Any) -> Any:
+    with one_blas_thread():
+        return function(*arguments)

@@ -1,0 +1,180 @@
+"""The operator: a symmetric matrix of which only A·X, its diagonal and its sum of squares are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+from dasknmf.engine.cache import CachedSource
+from dasknmf.engine.grid import make_plan
+from dasknmf.engine.kernels import ArraySource, TileSource, multiply_group
+from dasknmf.network.store import opened
+from dasknmf.network.tiles import Grid, dense_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from dasknmf.engine.executor import Executor, Handle
+    from dasknmf.engine.grid import Panels, Plan
+    from dasknmf.network.store import Network
+
+
+class Operator(Protocol):
+    """What the driver and every Frobenius solver may know of A.
+
+    The tile store is the exact body; a sketch, a scaled network or a generated null are others.
+    """
+
+    n: int
+    panels: Panels
+    sum_of_squares: float
+    total: float
+    diagonal: NDArray[np.floating[Any]]
+    reads: int
+
+    def sweep(self, X: Sequence[Handle], *, columns: int, dtype: np.dtype[Any]) -> list[Handle]:
+        """Return the row panels of A·X, given those of X, shape (n, columns)."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoreSource:
+    """Tiles of a network store, opened once per process wherever a task runs."""
+
+    location: str
+    checksum: str
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def tile_row(self, i: int, first: int, last: int) -> Iterable[tuple[int, Any]]:
+        """Yield (j, tile (i, j)) for first ≤ j < last."""
+        return opened(self.location, self.checksum, self.options).tile_row(i, first, last)
+
+
+class Sweep:
+    """Exact products with a tiled matrix, one read of it each.
+
+    Parameters
+    ----------
+    source : TileSource
+        Where tiles are read.
+    plan : Plan
+        How they are grouped.
+    executor : Executor
+        Where groups are multiplied.
+    sum_of_squares : float
+        ‖A‖².
+    total : float
+        Sum of all entries of A.
+    diagonal : ndarray, shape (n,)
+        Diagonal of A.
+
+    Attributes
+    ----------
+    reads : int
+        Sweeps made so far, each of which read the whole matrix once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dasknmf.engine.executor import Threads
+    >>> A = np.array([[0.0, 1.0], [1.0, 0.0]])
+    >>> with Threads(workers=1) as executor:
+    ...     operator = Sweep.of_array(A, executor)
+    ...     operator @ np.array([[1.0], [2.0]])
+    array([[2.],
+           [1.]])
+    """
+
+    def __init__(
+        self,
+        source: TileSource,
+        plan: Plan,
+        executor: Executor,
+        *,
+        sum_of_squares: float,
+        total: float,
+        diagonal: NDArray[np.floating[Any]],
+    ) -> None:
+        self.source, self.plan, self.executor = source, plan, executor
+        self.n, self.panels = plan.grid.n, plan.panels
+        self.sum_of_squares, self.total, self.diagonal = sum_of_squares, total, diagonal
+        self.reads = 0
+
+    @classmethod
+    def of_network(cls, network: Network, executor: Executor, *, cache: int = 0) -> Sweep:
+        """Return the operator of a network store.
+
+        Parameters
+        ----------
+        network : Network
+            An open store.
+        executor : Executor
+            Where groups are multiplied; every process must reach the store at the same place.
+        cache : int
+            Bytes of tiles that each process may keep.
+        """
+        header = network.header
+        source: TileSource = StoreSource(
+            network.location, header.checksum, tuple(network.storage_options.items())
+        )
+        if cache > 0:
+            source = CachedSource(source, header.checksum, cache)
+        return cls(
+            source,
+            make_plan(network.grid, network.tile_weights),
+            executor,
+            sum_of_squares=header.sum_of_squares,
+            total=header.total,
+            diagonal=network.diagonal,
+        )
+
+    @classmethod
+    def of_array(cls, matrix: Any, executor: Executor, *, tile: int | None = None) -> Sweep:
+        """Return the operator of a symmetric matrix in memory, numpy or scipy sparse, shape (n, n)."""
+        n = matrix.shape[0]
+        grid = Grid(n, tile or dense_tile(n))
+        source = ArraySource(matrix, grid)
+        values = (matrix.data if sp.issparse(matrix) else matrix).astype(np.float64, copy=False)
+        return cls(
+            source,
+            make_plan(grid, source.weights()),
+            executor,
+            sum_of_squares=float((values * values).sum()),
+            total=float(values.sum()),
+            diagonal=np.asarray(matrix.diagonal()),
+        )
+
+    def sweep(self, X: Sequence[Handle], *, columns: int, dtype: np.dtype[Any]) -> list[Handle]:
+        """Return the row panels of A·X, given those of X.
+
+        Parameters
+        ----------
+        X : sequence of handles of ndarray, shapes (rows of panel, columns)
+            One for each row panel.
+        columns : int
+            Columns of X.
+        dtype : dtype
+            That of X, of the products and of the result.
+        """
+        self.reads += 1
+        groups = self.plan.groups
+        return self.executor.add_up(
+            partial(multiply_group, self.source, self.panels),
+            [(group, [X[q] for q in group.panels]) for group in groups],
+            [group.panels for group in groups],
+            [(rows, columns) for rows in self.panels.rows],
+            dtype,
+            label="sweep",
+        )
+
+    def __matmul__(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Return A·X for an array of shape (n, K)."""
+        panels = self.executor.put(self.panels.split(X), label="panel")
+        made = self.sweep(panels, columns=X.shape[1], dtype=X.dtype)
+        return np.concatenate(self.executor.get(made))

@@ -1,0 +1,180 @@
+"""What hals and mu share: W and H in turn, each row by row given a Gram, from one product with A.
+
+Because A = Aᵀ, A·Hᵀ updates W and A·W updates Hᵀ by the same rule; both factors are kept gene by factor.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dasknmf.solvers.face import Rows, Sums
+
+#: Rows updated together: a block of W, A·X and W·G for k = 64 stays in a 2 MiB cache.
+ROW_BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class AlternatingState:
+    """Between two half-iterations.
+
+    Attributes
+    ----------
+    iteration : int
+        Whole iterations done.
+    half : int
+        0 when W is next, 1 when H is.
+    gram : ndarray, shape (k, k)
+        Gram of the factor that is not next.
+    sum_of_squares : float
+        ‖A‖².
+    objective : float
+        ½‖A − WH‖² + penalties after the last whole iteration.
+    gradient, first_gradient : float
+        Projected-gradient norm in the last and in the first iteration (Lin 2007, eq. 17).
+    other_gradient, other_penalty : float
+        W's share of them, kept while H is updated.
+    """
+
+    gram: NDArray[np.float64]
+    sum_of_squares: float
+    iteration: int = 0
+    half: int = 0
+    objective: float = float("nan")
+    gradient: float = float("nan")
+    first_gradient: float = float("nan")
+    other_gradient: float = 0.0
+    other_penalty: float = 0.0
+
+    @property
+    def between(self) -> bool:
+        """True when W and H have been updated equally often."""
+        return self.half == 0
+
+    @property
+    def relative_gradient(self) -> float:
+        """Projected-gradient norm over that of the first iteration."""
+        return self.gradient / self.first_gradient if self.first_gradient > 0 else self.gradient
+
+
+@dataclass(frozen=True)
+class Alternating(ABC):
+    """Minimises ½‖A − WH‖² + Σ l1_F·ΣF + ½ Σ l2_F·‖F‖², F = W, H, by updates of W and H in turn.
+
+    Parameters
+    ----------
+    l1_W, l1_H : float
+        Weights of the sums of entries: sparser factors.
+    l2_W, l2_H : float
+        Weights of the halved sums of squares: smaller, denser factors.
+    """
+
+    l1_W: float = 0.0
+    l1_H: float = 0.0
+    l2_W: float = 0.0
+    l2_H: float = 0.0
+
+    name = ""
+
+    @abstractmethod
+    def update(
+        self, F: NDArray[Any], Y: NDArray[Any], G: NDArray[Any], FG: NDArray[Any], *, l1: float, l2: float
+    ) -> NDArray[Any]:
+        """Return new rows of a factor.
+
+        Parameters
+        ----------
+        F : ndarray, shape (rows, k)
+            The rows of the factor.
+        Y : ndarray, shape (rows, k)
+            The same rows of A·X, X the other factor.
+        G : ndarray, shape (k, k)
+            XᵀX.
+        FG : ndarray, shape (rows, k)
+            F·G, which the gradient needs too; may be overwritten.
+        l1, l2 : float
+            Penalties of this factor.
+        """
+
+    def measure(self, rows: Rows) -> Sums:
+        """Return H's share of its Gram: W is updated first."""
+        return {"gram": _gram(rows["H"])}
+
+    def start(self, sums: Sums, *, sum_of_squares: float) -> AlternatingState:
+        """Return the state before the first iteration."""
+        return AlternatingState(gram=sums["gram"], sum_of_squares=sum_of_squares)
+
+    def wants(self, state: AlternatingState) -> str:
+        """Return H, to update W, or W, to update H."""
+        return "H" if state.half == 0 else "W"
+
+    def update_rows(self, rows: Rows, AX: NDArray[Any], state: AlternatingState) -> tuple[Rows, Sums]:
+        """Update a row panel of the factor that is next."""
+        name, l1, l2 = self._next(state)
+        old = rows[name]
+        G = state.gram.astype(old.dtype)
+        new = np.empty_like(old)
+        gradient = 0.0
+        for first in range(0, len(old), ROW_BLOCK):
+            block = slice(first, first + ROW_BLOCK)
+            F, Y = old[block], AX[block]
+            FG = F @ G
+            gradient += _projected_gradient(F, FG - Y + (l1 + l2 * F))
+            new[block] = self.update(F, Y, G, FG, l1=l1, l2=l2)
+        exact = new.astype(np.float64)
+        sums = {
+            "gram": exact.T @ exact,
+            "cross": float(np.vdot(AX.astype(np.float64), exact)),
+            "entries": float(exact.sum()),
+            "gradient": gradient,
+        }
+        return {**rows, name: new}, sums
+
+    def reduce(self, state: AlternatingState, sums: Sums) -> AlternatingState:
+        """Return the next state; after H's half it holds the objective of the new W and H.
+
+        ‖A − WH‖² = ‖A‖² − 2⟨A·W, Hᵀ⟩ + ⟨WᵀW, HHᵀ⟩, in float64 because it cancels. Where the diagonal of A
+        is ignored, ``sums["diagonal"]`` holds the correction.
+        """
+        _, l1, l2 = self._next(state)
+        penalty = l1 * sums["entries"] + l2 / 2 * float(np.trace(sums["gram"]))
+        if state.half == 0:
+            return replace(
+                state, half=1, gram=sums["gram"], other_gradient=sums["gradient"], other_penalty=penalty
+            )
+        squared = (
+            state.sum_of_squares
+            - 2 * sums["cross"]
+            + float(np.vdot(state.gram, sums["gram"]))
+            + sums.get("diagonal", 0.0)
+        )
+        gradient = float(np.sqrt(state.other_gradient + sums["gradient"]))
+        return replace(
+            state,
+            half=0,
+            gram=sums["gram"],
+            iteration=state.iteration + 1,
+            objective=max(0.0, squared) / 2 + penalty + state.other_penalty,
+            gradient=gradient,
+            first_gradient=gradient if state.iteration == 0 else state.first_gradient,
+        )
+
+    def _next(self, state: AlternatingState) -> tuple[str, float, float]:
+        return ("W", self.l1_W, self.l2_W) if state.half == 0 else ("H", self.l1_H, self.l2_H)
+
+
+def _gram(F: NDArray[Any]) -> NDArray[np.float64]:
+    exact = F.astype(np.float64)
+    return np.asarray(exact.T @ exact)
+
+
+def _projected_gradient(F: NDArray[Any], gradient: NDArray[Any]) -> float:
+    """Return the sum of squares of a gradient, without what would push a zero below zero."""
+    inside = np.where(F > 0, gradient, np.minimum(gradient, 0)).astype(np.float64)
+    return float(np.vdot(inside, inside))
