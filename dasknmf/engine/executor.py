@@ -42,6 +42,9 @@ class Capacity:
 class Executor(Protocol):
     """The face all executors share."""
 
+    #: True where tasks run in this process.
+    local: bool
+
     @property
     def capacity(self) -> Capacity:
         """The processes and their memory."""
@@ -90,6 +93,8 @@ class Threads:
     memory : int, optional
         Bytes this process may use; by default what the machine or its container has.
     """
+
+    local = True
 
     def __init__(self, workers: int | None = None, *, memory: int | None = None) -> None:
         self.workers = workers or CPU_COUNT
@@ -174,6 +179,8 @@ class Distributed:
     client : distributed.Client
         Connected to the cluster; it is not closed here.
     """
+
+    local = False
 
     def __init__(self, client: Client) -> None:
         self.client = client

@@ -43,6 +43,11 @@ class Spectrum:
         return float(np.sqrt(max(0.0, 1.0 - float((self.values[:k] ** 2).sum()) / sum_of_squares)))
 
 
+def sketch_width(n: int, k: int) -> int:
+    """Return the columns that the leading ``k`` eigenpairs of ``n`` genes are looked for with."""
+    return min(n, k + max(OVERSAMPLING, k // 2))
+
+
 def leading_spectrum(operator: Sweep, k: int, *, seed: int, most_sweeps: int = 8) -> Spectrum:
     """Return the ``k`` eigenpairs of A with the largest |λ|.
 
@@ -67,7 +72,7 @@ def leading_spectrum(operator: Sweep, k: int, *, seed: int, most_sweeps: int = 8
     """
     n = operator.n
     k = min(k, n)
-    width = min(n, k + max(OVERSAMPLING, k // 2))
+    width = sketch_width(n, k)
     start = np.random.default_rng([seed, n]).standard_normal((n, width))
     Q = np.linalg.qr(start)[0]
     before = 0.0

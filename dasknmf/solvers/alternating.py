@@ -34,8 +34,8 @@ class AlternatingState:
         Gram of the factor that is not next.
     sum_of_squares : float
         ‖A‖².
-    objective : float
-        ½‖A − WH‖² + penalties after the last whole iteration.
+    objective, squared_error : float
+        ½‖A − WH‖² + penalties, and ‖A − WH‖² alone, after the last whole iteration.
     gradient, first_gradient : float
         Projected-gradient norm in the last and in the first iteration (Lin 2007, eq. 17).
     other_gradient, other_penalty : float
@@ -47,6 +47,7 @@ class AlternatingState:
     iteration: int = 0
     half: int = 0
     objective: float = float("nan")
+    squared_error: float = float("nan")
     gradient: float = float("nan")
     first_gradient: float = float("nan")
     other_gradient: float = 0.0
@@ -148,11 +149,12 @@ class Alternating(ABC):
             return replace(
                 state, half=1, gram=sums["gram"], other_gradient=sums["gradient"], other_penalty=penalty
             )
-        squared = (
+        squared = max(
+            0.0,
             state.sum_of_squares
             - 2 * sums["cross"]
             + float(np.vdot(state.gram, sums["gram"]))
-            + sums.get("diagonal", 0.0)
+            + sums.get("diagonal", 0.0),
         )
         gradient = float(np.sqrt(state.other_gradient + sums["gradient"]))
         return replace(
@@ -160,7 +162,8 @@ class Alternating(ABC):
             half=0,
             gram=sums["gram"],
             iteration=state.iteration + 1,
-            objective=max(0.0, squared) / 2 + penalty + state.other_penalty,
+            objective=squared / 2 + penalty + state.other_penalty,
+            squared_error=squared,
             gradient=gradient,
             first_gradient=gradient if state.iteration == 0 else state.first_gradient,
         )

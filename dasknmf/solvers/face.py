@@ -32,6 +32,11 @@ class State(Protocol):
         ...
 
     @property
+    def squared_error(self) -> float:
+        """‖A − WH‖² after the last whole iteration, over the entries that count; nan before the first."""
+        ...
+
+    @property
     def relative_gradient(self) -> float:
         """Projected-gradient norm over that of the first iteration; nan before the first."""
         ...

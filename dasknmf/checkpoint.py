@@ -1,0 +1,197 @@
+"""Checkpoints: one file, replaced whole, from which a run goes on to the same bits."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import uuid
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.errors import FormatError
+from dasknmf.events import CheckpointWritten
+from dasknmf.solvers.alternating import AlternatingState
+from dasknmf.storage import Location, StorageOptions, exists, is_remote, local_path, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dasknmf.driver import Model
+    from dasknmf.events import Listener
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a checkpoint holds: the models, and how far the run was."""
+
+    identity: dict[str, Any]
+    iteration: int
+    seconds: float
+    reads: int
+    models: list[dict[str, Any]]
+
+
+class Checkpoints:
+    """Writes checkpoints of a run to one place.
+
+    Parameters
+    ----------
+    location : path or URL
+        The file, ``.npz`` by its content, replaced as a whole each time.
+    identity : dict
+        Options, network and versions; a run resumes only where they are equal.
+    every_seconds, every_iterations : optional
+        When a checkpoint is due, whichever comes first.
+    listener : callable
+        Receives :class:`dasknmf.events.CheckpointWritten`.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        identity: dict[str, Any],
+        *,
+        every_seconds: float | None,
+        every_iterations: int | None,
+        listener: Listener,
+        storage_options: StorageOptions | None = None,
+    ) -> None:
+        self.location, self.identity = location, identity
+        self.every_seconds, self.every_iterations = every_seconds, every_iterations
+        self.listener, self.storage_options = listener, storage_options or {}
+        self.reads = lambda: 0
+        self._iteration = 0
+        self._seconds = 0.0
+
+    def begin(self, iteration: int, seconds: float) -> None:
+        """Count from here until the next checkpoint is due."""
+        self._iteration, self._seconds = iteration, seconds
+
+    def due(self, iteration: int, seconds: float) -> bool:
+        """Tell whether it is time."""
+        return (self.every_iterations is not None and iteration - self._iteration >= self.every_iterations) or (
+            self.every_seconds is not None and seconds - self._seconds >= self.every_seconds
+        )
+
+    def save(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
+        """Write a checkpoint beside the last one, then put it in its place."""
+        began = time.perf_counter()
+        arrays: dict[str, Any] = {}
+        saved = []
+        for index, model in enumerate(models):
+            for name, rows in model.rows.items():
+                arrays[f"{index}/{name}"] = rows
+            arrays[f"{index}/gram"] = model.state.gram
+            state = {name: value for name, value in asdict(model.state).items() if name != "gram"}
+            history = {
+                name: getattr(model, name) for name in ("objective", "squared_error", "gradient", "stop_reason")
+            }
+            saved.append(
+                {
+                    "name": model.name,
+                    "rows": list(model.rows),
+                    "state": state,
+                    "converged": model.converged,
+                    **history,
+                }
+            )
+        content = {
+            "version": VERSION,
+            "identity": self.identity,
+            "iteration": iteration,
+            "seconds": seconds,
+            "reads": self.reads(),
+            "models": saved,
+        }
+        arrays["content"] = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)
+        self._replace(buffer.getbuffer())
+        self.begin(iteration, seconds)
+        self.listener(
+            CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began)
+        )
+
+    def _replace(self, content: memoryview) -> None:
+        if is_remote(self.location):
+            import fsspec
+
+            # one object: an upload is seen whole or not at all
+            with fsspec.open(os.fspath(self.location), "wb", **self.storage_options) as file:
+                file.write(content)
+            return
+        target = local_path(self.location).absolute()
+        aside = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
+        try:
+            with aside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(target)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+    def read(self) -> Saved | None:
+        """Return the checkpoint at the place, if there is one.
+
+        Raises
+        ------
+        FormatError
+            If it is damaged, of another version, or of another run.
+        """
+        if not exists(self.location, storage_options=self.storage_options):
+            return None
+        saved = _read(self.location, self.storage_options)
+        if saved.identity != self.identity:
+            changed = sorted(
+                key
+                for key in {*saved.identity, *self.identity}
+                if saved.identity.get(key) != self.identity.get(key)
+            )
+            key = changed[0]
+            msg = (
+                f"{os.fspath(self.location)} is the checkpoint of another run: its {key} is "
+                f"{saved.identity.get(key)!r}, here it is {self.identity.get(key)!r}; resume with the same "
+                "network and options, or remove it to start again"
+            )
+            raise FormatError(msg)
+        return saved
+
+    def remove(self) -> None:
+        """Remove the checkpoint: the run is done."""
+        remove(self.location, storage_options=self.storage_options)
+
+
+def _read(location: Location, storage_options: StorageOptions) -> Saved:
+    where = os.fspath(location)
+    broken = f"{where} is not a whole checkpoint; remove it and start again without --resume"
+    try:
+        import fsspec
+
+        with fsspec.open(where, "rb", **storage_options) as file:
+            data = io.BytesIO(file.read())
+        with np.load(data, allow_pickle=False) as arrays:
+            content = json.loads(arrays["content"].tobytes())
+            if content.get("version") != VERSION:
+                msg = f"{where} is a checkpoint of version {content.get('version')}, this dasknmf reads {VERSION}; start again without --resume"
+                raise FormatError(msg)
+            names = {f.name for f in fields(AlternatingState)}
+            for index, model in enumerate(content["models"]):
+                model["rows"] = {name: arrays[f"{index}/{name}"] for name in model["rows"]}
+                state = {name: value for name, value in model["state"].items() if name in names}
+                model["state"] = AlternatingState(gram=arrays[f"{index}/gram"], **state)
+    except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(broken) from error
+    return Saved(
+        content["identity"], content["iteration"], content["seconds"], content["reads"], content["models"]
+    )

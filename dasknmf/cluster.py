@@ -1,0 +1,139 @@
+"""Where a run takes place: threads of this process, worker processes here, or a cluster at an address."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dask.utils import parse_bytes
+
+from dasknmf.engine.executor import Distributed, Executor, Threads
+from dasknmf.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributed import Client
+
+
+
+def parse_memory(value: int | str | None) -> int | None:
+    """Return bytes for ``"4 GiB"``, ``"512MB"`` or a number of bytes.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+
+    Examples
+    --------
+    >>> parse_memory("1 GiB"), parse_memory(None)
+    (1073741824, None)
+    """
+    if value is None:
+        return None
+    try:
+        size = parse_bytes(value)
+    except (ValueError, TypeError) as error:
+        msg = f"memory limit {value!r}: needs a size such as '4 GiB' or a number of bytes"
+        raise InputError(msg) from error
+    if size <= 0:
+        msg = f"memory limit {value!r}: needs to be above 0"
+        raise InputError(msg)
+    return int(size)
+
+
+@contextmanager
+def executor_for(
+    scheduler: Any = None, *, workers: int | None = None, memory_limit: int | str | None = None
+) -> Iterator[Executor]:
+    """Give an executor for a run.
+
+    Parameters
+    ----------
+    scheduler : str or distributed.Client, optional
+        ``"threads"``: this process; ``"serial"``: one task after another; ``"local"``: worker processes on
+        this machine, on loopback only, ended afterwards; an address (``tcp://host:8786``,
+        ``tls://host:8786``) or the path of a scheduler file; or a client, which is used and left open. By
+        default the client that the caller made current (``distributed.Client()``), otherwise threads.
+    workers : int, optional
+        Threads, or worker processes of ``"local"``; by default one per core.
+    memory_limit : int or str, optional
+        Of this process for threads, of each worker process for ``"local"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such scheduler, or it cannot be reached.
+    """
+    from distributed import Client
+
+    memory = parse_memory(memory_limit)
+    if scheduler is None:
+        scheduler = _current_client() or "threads"
+    if isinstance(scheduler, Client):
+        with Distributed(scheduler) as executor:
+            yield executor
+    elif scheduler in ("threads", "serial"):
+        with Threads(1 if scheduler == "serial" else workers, memory=memory) as executor:
+            yield executor
+    elif scheduler == "local":
+        with _local_client(workers, memory) as client, Distributed(client) as executor:
+            yield executor
+    else:
+        with _connect(str(scheduler)) as client, Distributed(client) as executor:
+            yield executor
+
+
+def _current_client() -> Client | None:
+    from distributed import get_client
+
+    try:
+        return get_client()
+    except ValueError:
+        return None
+
+
+@contextmanager
+def _local_client(workers: int | None, memory: int | None) -> Iterator[Client]:
+    from dask.system import CPU_COUNT
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=workers or CPU_COUNT,
+            threads_per_worker=1,
+            memory_limit=memory or "auto",
+            host="127.0.0.1",
+            dashboard_address=None,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def _connect(scheduler: str) -> Iterator[Client]:
+    from distributed import Client
+
+    if "://" in scheduler:
+        given: dict[str, Any] = {"address": scheduler}
+    elif Path(scheduler).is_file():
+        given = {"scheduler_file": scheduler}
+    else:
+        msg = (
+            f"scheduler {scheduler!r} is neither a word known here nor a file; give threads, serial, local, an "
+            "address such as tcp://127.0.0.1:8786, or the path of a scheduler file"
+        )
+        raise InputError(msg)
+    try:
+        client = Client(**given, set_as_default=False, timeout="20s")
+    except (OSError, ValueError) as error:
+        msg = (
+            f"no Dask scheduler answers at {scheduler} ({error}); start one with: dask scheduler, and workers "
+            f"with: dask worker {scheduler if '://' in scheduler else '--scheduler-file ' + scheduler}"
+        )
+        raise InputError(msg) from error
+    with client:
+        yield client

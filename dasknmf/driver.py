@@ -1,0 +1,331 @@
+"""The loop: what all live models want multiplied goes through one sweep, and models that are done drop out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from dasknmf.errors import DasknmfError
+from dasknmf.events import IterationEnded, ModelEnded
+from dasknmf.panels import PanelStep, advance, exact_sums, measure, rows_of, stack, sums_of, without
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from dasknmf.engine.executor import Executor, Handle
+    from dasknmf.engine.sweep import Operator
+    from dasknmf.events import Listener
+    from dasknmf.options import RunOptions
+    from dasknmf.solvers.face import Rows, Solver, Sums
+
+#: Iterations over which the objective must have stalled.
+WINDOW = 10
+#: Futures that feed futures keep a whole history alive on a scheduler; it is cut after so many iterations.
+LINEAGE = 25
+
+
+@dataclass
+class Model:
+    """One model of a run, from its start to its end."""
+
+    name: str
+    solver: Solver
+    rows: Rows
+    state: Any = None
+    objective: list[float] = field(default_factory=list)
+    squared_error: list[float] = field(default_factory=list)
+    gradient: list[float] = field(default_factory=list)
+    stop_reason: str = ""
+    converged: bool = False
+
+    @property
+    def columns(self) -> int:
+        """Columns of A·X it needs."""
+        return next(iter(self.rows.values())).shape[1]
+
+
+class Snapshot(Protocol):
+    """Decides when a checkpoint is due, and keeps it; see :mod:`dasknmf.checkpoint`."""
+
+    def due(self, iteration: int, seconds: float) -> bool:
+        """Tell whether the models are wanted after this iteration."""
+        ...
+
+    def save(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
+        """Keep the models."""
+        ...
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The end of a model, computed on A in float64."""
+
+    squared_error: float
+    sum_of_squares: float
+
+    @property
+    def relative_error(self) -> float:
+        """‖A − WH‖ / ‖A‖, over the entries that count."""
+        return relative_error(self.squared_error, self.sum_of_squares)
+
+
+def relative_error(squared_error: float, sum_of_squares: float) -> float:
+    """Return ‖A − WH‖ / ‖A‖; 0 for the zero matrix."""
+    return float(np.sqrt(squared_error / sum_of_squares)) if sum_of_squares > 0 else 0.0
+
+
+class Run:
+    """Several models on one matrix, sharing every read of it.
+
+    Parameters
+    ----------
+    operator : Operator
+        The matrix.
+    executor : Executor
+        Where row panels live and are updated; the operator's own.
+    models : list of Model
+        Their ``rows`` are the start, or those of a checkpoint together with the other fields.
+    options : RunOptions
+        When to stop, and whether the diagonal counts.
+    bytes_per_sweep : int
+        For the events.
+    listener : callable
+        Receives events.
+    snapshot : Snapshot, optional
+        Where checkpoints go.
+    seconds : float
+        Spent before, by the run that is resumed.
+    """
+
+    def __init__(
+        self,
+        operator: Operator,
+        executor: Executor,
+        models: list[Model],
+        options: RunOptions,
+        *,
+        bytes_per_sweep: int,
+        listener: Listener,
+        snapshot: Snapshot | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        self.operator, self.executor, self.models, self.options = operator, executor, models, options
+        self.bytes_per_sweep, self.listener, self.snapshot = bytes_per_sweep, listener, snapshot
+        self._began = time.perf_counter() - seconds
+        self._panels: list[Handle] = []
+        self._cut_at = 0
+        self._diagonal: list[Handle | None] = [None] * len(operator.panels)
+        self.sum_of_squares = operator.sum_of_squares
+        if options.diagonal == "ignore":
+            diagonal = np.asarray(operator.diagonal, dtype=np.float64)
+            self.sum_of_squares -= float(diagonal @ diagonal)
+            self._diagonal = executor.put(operator.panels.split(diagonal), label="diagonal")
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start, those of the resumed run included."""
+        return time.perf_counter() - self._began
+
+    @property
+    def live(self) -> list[int]:
+        """Models that have not stopped."""
+        return [index for index, model in enumerate(self.models) if not model.stop_reason]
+
+    def go(self) -> None:
+        """Iterate until every model has stopped."""
+        self._place()
+        self._start()
+        while self.live:
+            self._round()
+            ended = [index for index in self.live if self._is_done(self.models[index])]
+            if all(self.models[index].state.between for index in self.live):
+                self._tell()
+            if ended:
+                self._collect(ended)
+            if self.live and all(self.models[index].state.between for index in self.live):
+                self._save_or_cut()
+        self._panels = []
+
+    def _place(self) -> None:
+        """Cut the rows of the live models into panels and put them where they are updated."""
+        split = {
+            index: {name: self.operator.panels.split(rows) for name, rows in self.models[index].rows.items()}
+            for index in self.live
+        }
+        steps = [
+            PanelStep({index: {name: rows[q] for name, rows in named.items()} for index, named in split.items()})
+            for q in range(len(self.operator.panels))
+        ]
+        self._panels = self.executor.put(steps, label="rows")
+
+    def _start(self) -> None:
+        solvers = {index: self.models[index].solver for index in self.live if self.models[index].state is None}
+        if not solvers:
+            return
+        parts = self.executor.get(
+            self.executor.map(measure, self._panels, [solvers] * len(self._panels), label="measure")
+        )
+        for index, sums in _total(parts).items():
+            model = self.models[index]
+            model.state = model.solver.start(sums, sum_of_squares=self.sum_of_squares)
+
+    def _round(self) -> None:
+        """One sweep, one update of every live model."""
+        jobs = {index: (self.models[index].solver, self.models[index].state) for index in self.live}
+        wanted = {index: solver.wants(state) for index, (solver, state) in jobs.items()}
+        dtype = next(iter(self.models[self.live[0]].rows.values())).dtype
+        count = len(self._panels)
+        X = self.executor.map(stack, self._panels, [wanted] * count, [dtype] * count, label="stack")
+        AX = self.operator.sweep(X, columns=sum(self.models[i].columns for i in wanted), dtype=dtype)
+        self._panels = self.executor.map(
+            advance, self._panels, AX, [jobs] * count, self._diagonal, label="update"
+        )
+        parts = self.executor.get(self.executor.map(sums_of, self._panels, label="sums"))
+        for index, sums in _total(parts).items():
+            model = self.models[index]
+            model.state = model.solver.reduce(model.state, sums)
+            if model.state.between:
+                model.objective.append(model.state.objective)
+                model.squared_error.append(model.state.squared_error)
+                model.gradient.append(model.state.relative_gradient)
+
+    def _is_done(self, model: Model) -> bool:
+        """Decide whether a model stops here, and why."""
+        if not model.state.between:
+            return False
+        if not np.isfinite(model.state.objective):
+            msg = (
+                f"{model.name}: the objective is {model.state.objective} after iteration {model.state.iteration}; "
+                "a start or a penalty is too large for float32: rescale the network or lower the penalty"
+            )
+            raise DasknmfError(msg)
+        options, past = self.options, model.objective
+        if 0 < options.tol and model.state.relative_gradient <= options.tol:
+            model.stop_reason, model.converged = "projected gradient below tol", True
+        elif (
+            options.tol_objective > 0
+            and len(past) > WINDOW
+            and past[-1 - WINDOW] - past[-1] <= options.tol_objective * past[0]
+        ):
+            model.stop_reason, model.converged = "objective settled below tol_objective", True
+        elif model.state.iteration >= options.max_iter:
+            model.stop_reason = "max_iter reached"
+        elif options.max_seconds is not None and self.seconds >= options.max_seconds:
+            model.stop_reason = "max_seconds reached"
+        return bool(model.stop_reason)
+
+    def _tell(self) -> None:
+        models = [model for model in self.models if model.objective]
+        best = min(models, key=lambda model: model.objective[-1])
+        self.listener(
+            IterationEnded(
+                iteration=max(model.state.iteration for model in models),
+                live=len(self.live),
+                relative_error=relative_error(best.squared_error[-1], self.sum_of_squares),
+                relative_gradient=best.gradient[-1],
+                reads=self.operator.reads,
+                bytes_read=self.operator.reads * self.bytes_per_sweep,
+                seconds=self.seconds,
+            )
+        )
+
+    def _collect(self, indices: Sequence[int]) -> None:
+        """Bring the rows of models here; those that have stopped leave the panels."""
+        count = len(self._panels)
+        parts = self.executor.get(
+            self.executor.map(rows_of, self._panels, [tuple(indices)] * count, label="rows-of")
+        )
+        for index in indices:
+            self.models[index].rows = {
+                name: np.concatenate([part[index][name] for part in parts]) for name in parts[0][index]
+            }
+        ended = tuple(index for index in indices if self.models[index].stop_reason)
+        for index in ended:
+            model = self.models[index]
+            self.listener(ModelEnded(model.name, model.state.iteration, model.stop_reason, model.converged))
+        if ended and self.live:
+            self._panels = self.executor.map(without, self._panels, [ended] * count, label="drop")
+
+    def _save_or_cut(self) -> None:
+        iteration = self.models[self.live[0]].state.iteration
+        due = self.snapshot is not None and self.snapshot.due(iteration, self.seconds)
+        lineage = not self.executor.local and iteration - self._cut_at >= LINEAGE
+        if not due and not lineage:
+            return
+        self._collect(self.live)
+        self._cut_at = iteration
+        if due and self.snapshot is not None:
+            self.snapshot.save(self.models, iteration, self.seconds)
+        if not self.executor.local:
+            self._place()
+
+    def exact(self, prepare: Callable[[Rows], Rows]) -> list[Exact]:
+        """Return the exact squared error of every model on A, in one read, with float64 products.
+
+        Parameters
+        ----------
+        prepare : callable
+            Applied to the rows of each model first, such as balancing; the models keep what it returns.
+        """
+        for model in self.models:
+            model.rows = prepare(model.rows)
+        ended = [replace(model, stop_reason="") for model in self.models]
+        self.models, kept = ended, self.models
+        try:
+            self._place()
+        finally:
+            self.models = kept
+        count = len(self._panels)
+        wanted = dict.fromkeys(range(len(self.models)), "H")
+        dtype = np.dtype(np.float64)
+        X = self.executor.map(stack, self._panels, [wanted] * count, [dtype] * count, label="stack")
+        AX = self.operator.sweep(X, columns=sum(model.columns for model in self.models), dtype=dtype)
+        parts = self.executor.get(
+            self.executor.map(exact_sums, self._panels, AX, self._diagonal, label="objective")
+        )
+        self._panels = []
+        found = []
+        for sums in _total(parts).values():
+            squared = (
+                self.sum_of_squares
+                - 2 * sums["cross"]
+                + float(np.vdot(sums["gram_W"], sums["gram_H"]))
+                - sums["diagonal"]
+            )
+            found.append(Exact(max(0.0, squared), self.sum_of_squares))
+        return found
+
+
+def _total(parts: Sequence[dict[int, Sums]]) -> dict[int, Sums]:
+    """Add the sums of all row panels, panel by panel."""
+    total: dict[int, Sums] = {}
+    for part in parts:
+        for index, sums in part.items():
+            if index not in total:
+                total[index] = dict(sums)
+            else:
+                for name, value in sums.items():
+                    total[index][name] = total[index][name] + value
+    return total
+
+
+def balance(rows: Rows) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
+    """Return rows with ‖w_j‖ = ‖h_j‖, heaviest factor first, the scales ‖w_j‖‖h_j‖ and the ratios ‖w_j‖/‖h_j‖ before.
+
+    WH stays what it was: the ratio is a gauge of the algorithm, not of the network.
+    """
+    norms = {name: np.linalg.norm(rows[name].astype(np.float64), axis=0) for name in ("W", "H")}
+    scale = norms["W"] * norms["H"]
+    order = np.argsort(-scale, kind="stable")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = norms["W"] / norms["H"]
+        to = {
+            name: np.where(norms[name] > 0, np.sqrt(scale) / norms[name], 0.0)[order] for name in ("W", "H")
+        }
+    balanced = {name: (rows[name][:, order] * to[name]).astype(rows[name].dtype) for name in ("W", "H")}
+    return balanced, scale[order], ratio[order]

@@ -1,0 +1,65 @@
+"""What a run tells while it goes on; progress bars, logs and tests listen to the same events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """Before the first sweep: sizes, and the memory projected for a process (bytes)."""
+
+    genes: int
+    models: int
+    columns: int
+    groups: int
+    bytes_per_sweep: int
+    memory: int
+    max_iter: int
+    resumed_at: int = 0
+
+
+@dataclass(frozen=True)
+class IterationEnded:
+    """After an iteration of all live models; ``relative_error`` is of the best, ``seconds`` since the start."""
+
+    iteration: int
+    live: int
+    relative_error: float
+    relative_gradient: float
+    reads: int
+    bytes_read: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CheckpointWritten:
+    """A checkpoint is safe."""
+
+    location: str
+    iteration: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ModelEnded:
+    """A model has stopped."""
+
+    name: str
+    iteration: int
+    stop_reason: str
+    converged: bool
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """All models have stopped and their exact objectives are known."""
+
+    seconds: float
+    reads: int
+    bytes_read: int
+
+
+Event = RunStarted | IterationEnded | CheckpointWritten | ModelEnded | RunEnded
+Listener = Callable[[Event], None]

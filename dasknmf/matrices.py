@@ -1,0 +1,190 @@
+"""What ``nmf`` takes as a network: a store, or a symmetric matrix in memory, checked and named."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from dasknmf.engine.sweep import Sweep
+from dasknmf.errors import InputError, offenders
+from dasknmf.network.store import Network, open_network
+from dasknmf.network.writer import check_genes
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dasknmf.engine.executor import Executor
+    from dasknmf.engine.grid import Plan
+    from dasknmf.options import ModelOptions
+    from dasknmf.storage import StorageOptions
+
+#: A matrix in memory goes to a cluster inside every task that needs it; a larger one wants a store.
+LARGEST_IN_TASK = 64 * 2**20
+#: Largest difference between A_ij and A_ji, relative to the largest entry, that is rounding.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Given:
+    """A network as it was given: its genes, where it came from, and how to multiply with it."""
+
+    network: Network | None
+    matrix: Any
+    genes: NDArray[np.object_]
+    name: str
+    checksum: str
+
+    def operator(self, executor: Executor, *, cache: int) -> Sweep:
+        """Return the operator of the matrix."""
+        if self.network is not None:
+            return Sweep.of_network(self.network, executor, cache=cache)
+        size = self.matrix.data.nbytes if sp.issparse(self.matrix) else self.matrix.nbytes
+        if not executor.local and size > LARGEST_IN_TASK:
+            msg = (
+                f"a matrix of {size / 2**20:,.0f} MiB in memory cannot go to the workers of a cluster; put it in a "
+                "store they all reach: dasknmf.import_network(matrix, 'network.zarr')"
+            )
+            raise InputError(msg)
+        return Sweep.of_array(self.matrix, executor)
+
+    def tile_bytes(self, plan: Plan) -> int:
+        """Return the bytes a task reads at once: a dense tile, or the entries of a row of sparse tiles."""
+        largest = max((group.weight for group in plan.groups), default=0)
+        if self.network is not None and self.network.header.layout == "dense":
+            return min(largest, plan.grid.tile**2 * 4)
+        return largest
+
+    def check_start(self, model: ModelOptions, start: tuple[Any, Any] | None) -> None:
+        """Refuse a given start that does not fit the network, and a rank above its size."""
+        n, k = len(self.genes), model.n_components
+        if k > n:
+            msg = f"n_components={k}: {self.name} has {n} genes; needs at most that many components"
+            raise InputError(msg)
+        if start is None:
+            if model.init == "given":
+                msg = "init='given' needs both W and H"
+                raise InputError(msg)
+            return
+        for name, given, shape in (("W", start[0], (n, k)), ("H", start[1], (k, n))):
+            values = None if given is None else np.asarray(given)
+            if values is None or values.shape != shape:
+                found = "nothing" if values is None else f"shape {values.shape}"
+                msg = f"{name}: {found} was given, needs shape {shape}; give both W (genes × k) and H (k × genes)"
+                raise InputError(msg)
+            _check_values(values, name)
+
+
+def as_matrix(network: Any, *, storage_options: StorageOptions | None = None) -> Given:
+    """Take a network in any form that can be multiplied as it is.
+
+    Raises
+    ------
+    InputError
+        If it is not square, symmetric, finite and non-negative, or has to be imported first.
+    """
+    if isinstance(network, (str, os.PathLike)):
+        where = os.fspath(network)
+        if "://" not in where and Path(where).is_file():
+            msg = f"{where} is a file, not a store; import it first: dasknmf import {where} network.zarr"
+            raise InputError(msg)
+        network = open_network(network, storage_options=storage_options)
+    if isinstance(network, Network):
+        return Given(network, None, network.genes, network.location, network.header.checksum)
+    genes, matrix = _labelled(network)
+    check_matrix(matrix)
+    names = np.array([str(i) for i in range(matrix.shape[0])] if genes is None else genes, dtype=object)
+    check_genes(names, where="the matrix")
+    values = matrix.data if sp.issparse(matrix) else matrix
+    digest = hashlib.sha256(repr((matrix.shape, values.dtype.str)).encode())
+    for array in (values, *((matrix.indices, matrix.indptr) if sp.issparse(matrix) else ())):
+        digest.update(np.ascontiguousarray(array).data)
+    return Given(None, matrix, names, "a matrix in memory", f"sha256:{digest.hexdigest()}")
+
+
+def _labelled(network: Any) -> tuple[list[str] | None, Any]:
+    """Return gene names, if it has any, and the matrix as a float numpy array or scipy CSR array."""
+    import pandas as pd
+    import xarray as xr
+
+    genes = None
+    if isinstance(network, pd.DataFrame):
+        genes = [str(gene) for gene in network.index]
+        if genes != [str(gene) for gene in network.columns]:
+            msg = "the DataFrame has different names on its rows and columns; reindex it: df.loc[genes, genes]"
+            raise InputError(msg)
+        network = network.to_numpy()
+    elif isinstance(network, xr.DataArray):
+        if network.ndim == 2 and network.dims[0] in network.coords:
+            genes = [str(gene) for gene in network[network.dims[0]].values]
+        network = network.data
+    if type(network).__module__.partition(".")[0] == "dask":
+        msg = "a Dask array is multiplied fastest from a store: dasknmf.import_network(array, 'network.zarr')"
+        raise InputError(msg)
+    if sp.issparse(network):
+        matrix = sp.csr_array(network)
+        return genes, matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
+    try:
+        matrix = np.asarray(network)
+        return genes, matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"{type(network).__name__} is not a network; needs a store, its path, or a symmetric matrix"
+        raise InputError(msg) from error
+
+
+def check_matrix(matrix: Any) -> None:
+    """Refuse what is not a square, symmetric, finite, non-negative matrix.
+
+    Raises
+    ------
+    InputError
+        With the first offenders.
+    """
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
+        msg = f"the matrix has shape {matrix.shape}; needs a square one, genes × genes"
+        raise InputError(msg)
+    values = matrix.data if sp.issparse(matrix) else matrix
+    _check_values(values, "the matrix")
+    largest = float(values.max()) if values.size else 0.0
+    differs = abs(matrix - matrix.T) > ROUNDING * largest
+    where = np.argwhere(np.triu(differs)) if not sp.issparse(matrix) else np.argwhere(sp.triu(differs).toarray())
+    if len(where):
+        shown = [f"A[{i}, {j}] = {matrix[i, j]:g}, A[{j}, {i}] = {matrix[j, i]:g}" for i, j in where[:3]]
+        msg = (
+            f"the matrix is not symmetric: {offenders(shown, len(where))}; make it so, such as (A + A.T) / 2, or "
+            "import it with asymmetric='mean'"
+        )
+        raise InputError(msg)
+
+
+def check_rows(rows: Any, n: int) -> Any:
+    """Return rows of a matrix of ``n`` columns as a float array, dense or sparse.
+
+    Raises
+    ------
+    InputError
+        If they have another width, or are negative or not finite.
+    """
+    given = sp.csr_array(rows) if sp.issparse(rows) else np.asarray(rows, dtype=np.float64)
+    if given.ndim != 2 or given.shape[1] != n:
+        msg = f"rows have shape {given.shape}; needs (new genes, {n}), one column for each gene of the fit"
+        raise InputError(msg)
+    _check_values(given.data if sp.issparse(given) else given, "rows")
+    return given
+
+
+def _check_values(values: NDArray[Any], name: str) -> None:
+    for problem, bad, advice in (
+        ("not finite", ~np.isfinite(values), "replace them first"),
+        ("negative", values < 0, "clip or take absolute values first"),
+    ):
+        count = int(bad.sum())
+        if count:
+            shown = [f"entry {tuple(map(int, i))} is {values[tuple(i)]}" for i in np.argwhere(bad)[:3]]
+            msg = f"{name} has values that are {problem}: {offenders(shown, count)}; {advice}"
+            raise InputError(msg)

@@ -1,0 +1,151 @@
+"""The options of a fit: one object that the Python API, the command line and checkpoints share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from dasknmf.errors import InputError
+from dasknmf.solvers import solver_class
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Start = Literal["random", "nndsvd", "nndsvda", "given"]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """One model: its rank, algorithm, start and penalties.
+
+    Parameters
+    ----------
+    n_components : int
+        Rank k, at least 1.
+    solver : str
+        ``"hals"`` or ``"mu"``.
+    seed : int
+        Of the random start, and of the spectrum that NNDSVD starts from.
+    init : {"random", "nndsvd", "nndsvda", "given"}
+        Start. ``nndsvda`` is NNDSVD with zeros raised to the mean of A, which ``mu`` needs.
+    l1_W, l1_H, l2_W, l2_H : float
+        The fit minimises ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+    """
+
+    n_components: int
+    solver: str = "hals"
+    seed: int = 0
+    init: Start = "random"
+    l1_W: float = 0.0
+    l1_H: float = 0.0
+    l2_W: float = 0.0
+    l2_H: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse values no fit can have."""
+        solver_class(self.solver)
+        whole("n_components", self.n_components, least=1)
+        whole("seed", self.seed, least=0)
+        one_of("init", self.init, ("random", "nndsvd", "nndsvda", "given"))
+        for name in ("l1_W", "l1_H", "l2_W", "l2_H"):
+            not_negative(name, getattr(self, name))
+        if self.solver == "mu" and self.init == "nndsvd":
+            msg = "init='nndsvd' has zeros, which solver 'mu' can never leave; use init='nndsvda' or solver='hals'"
+            raise InputError(msg)
+
+    @property
+    def name(self) -> str:
+        """Short name, such as ``hals-k32-seed0``."""
+        return f"{self.solver}-k{self.n_components}-seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What all models of a run share.
+
+    Parameters
+    ----------
+    max_iter : int
+        Most iterations, of two reads of A each.
+    tol : float
+        Stop when the projected-gradient norm is below ``tol`` times that of the first iteration
+        (Lin 2007); 0 never does.
+    tol_objective : float
+        Stop when ten iterations lowered the objective by less than ``tol_objective`` times its first value;
+        0 never does.
+    max_seconds : float, optional
+        Stop after the first iteration that ends later.
+    diagonal : {"keep", "ignore"}
+        ``ignore`` leaves A_ii out of the objective, for networks whose diagonal is unknown or trivial.
+    bound : bool
+        Also compute the Eckart–Young bound of the relative error, for three to eight more reads of A.
+    """
+
+    max_iter: int = 200
+    tol: float = 1e-3
+    tol_objective: float = 1e-5
+    max_seconds: float | None = None
+    diagonal: Literal["keep", "ignore"] = "keep"
+    bound: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse values no run can have."""
+        whole("max_iter", self.max_iter, least=1)
+        not_negative("tol", self.tol)
+        not_negative("tol_objective", self.tol_objective)
+        one_of("diagonal", self.diagonal, ("keep", "ignore"))
+        if self.max_seconds is not None and not self.max_seconds > 0:
+            msg = f"max_seconds={self.max_seconds!r}: needs a number of seconds above 0, or None"
+            raise InputError(msg)
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The models of a run, and what they share."""
+
+    models: tuple[ModelOptions, ...]
+    run: RunOptions = field(default_factory=RunOptions)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options as plain values, for attributes, checkpoints and comparison."""
+        return {"models": [asdict(model) for model in self.models], "run": asdict(self.run)}
+
+
+def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], RunOptions]:
+    """Split options by keyword into those of a model and those of a run.
+
+    Raises
+    ------
+    InputError
+        If a name is neither, with the names there are.
+    """
+    of_model = {f.name for f in fields(ModelOptions)}
+    of_run = {f.name for f in fields(RunOptions)}
+    unknown = sorted(set(given) - of_model - of_run)
+    if unknown:
+        msg = f"option {unknown[0]!r} is not known; there are: {', '.join(sorted(of_model | of_run))}"
+        raise InputError(msg)
+    run = RunOptions(**{name: value for name, value in given.items() if name in of_run})
+    return {name: value for name, value in given.items() if name in of_model}, run
+
+
+def whole(name: str, value: Any, *, least: int) -> None:
+    """Refuse what is not a whole number of at least ``least``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        msg = f"{name}={value!r}: needs a whole number of at least {least}"
+        raise InputError(msg)
+
+
+def not_negative(name: str, value: Any) -> None:
+    """Refuse what is not a finite number of at least 0."""
+    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+        msg = f"{name}={value!r}: needs a finite number of at least 0"
+        raise InputError(msg)
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Refuse what is not one of the choices."""
+    if value not in choices:
+        msg = f"{name}={value!r}: choose one of {', '.join(choices)}"
+        raise InputError(msg)

@@ -1,0 +1,131 @@
+"""Progress on stderr: a bar on a terminal, log lines elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from dasknmf.events import CheckpointWritten, IterationEnded, ModelEnded, RunEnded, RunStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dasknmf.events import Event, Listener
+
+logger = logging.getLogger("dasknmf")
+
+#: Log lines come at least so many seconds apart, first and last excepted.
+LOG_EVERY = 10.0
+
+
+def silent(event: Event) -> None:
+    """Ignore an event."""
+
+
+class LogLines:
+    """Writes events to the ``dasknmf`` logger, iterations no more often than every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last = float("-inf")
+        self._started: RunStarted | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Log an event."""
+        if isinstance(event, IterationEnded):
+            now = time.monotonic()
+            if now - self._last < LOG_EVERY:
+                return
+            self._last = now
+        if isinstance(event, RunStarted):
+            self._started = event
+        logger.info(describe(event, self._started))
+
+
+def describe(event: Event, started: RunStarted | None = None) -> str:
+    """Return an event as one line.
+
+    Examples
+    --------
+    >>> describe(RunEnded(seconds=2.0, reads=40, bytes_read=8_000_000_000))
+    'done: 40 reads of A, 4.00 GB/s, 2.0 s'
+    """
+    match event:
+        case RunStarted():
+            resumed = f", resumed after iteration {event.resumed_at}" if event.resumed_at else ""
+            return (
+                f"{event.genes:,} genes, {event.models} model(s), {event.groups} tile groups, "
+                f"{event.bytes_per_sweep / 1e6:,.1f} MB a sweep, at most {event.memory / 2**20:,.0f} MiB "
+                f"a process{resumed}"
+            )
+        case IterationEnded():
+            return (
+                f"iteration {event.iteration}: relative error {event.relative_error:.5f}, projected gradient "
+                f"{event.relative_gradient:.1e}, {event.live} live, {rate(event):.2f} GB/s, "
+                f"{event.seconds:.1f} s{_eta(event, started)}"
+            )
+        case CheckpointWritten():
+            return f"checkpoint after iteration {event.iteration}: {event.location} ({event.seconds:.2f} s)"
+        case ModelEnded():
+            return f"{event.name}: {event.stop_reason} after {event.iteration} iterations"
+        case RunEnded():
+            return f"done: {event.reads} reads of A, {rate(event):.2f} GB/s, {event.seconds:.1f} s"
+
+
+def rate(event: IterationEnded | RunEnded) -> float:
+    """Return GB of tiles used per second so far, those kept in memory included."""
+    return event.bytes_read / 1e9 / event.seconds if event.seconds > 0 else 0.0
+
+
+def _eta(event: IterationEnded, started: RunStarted | None) -> str:
+    if started is None or event.iteration <= started.resumed_at:
+        return ""
+    left = event.seconds / event.iteration * (started.max_iter - event.iteration)
+    return f", at most {left:.0f} s left"
+
+
+@contextmanager
+def progress_listener(*, quiet: bool = False) -> Iterator[Listener]:
+    """Give a listener for a command: a rich progress bar on a terminal, log lines elsewhere."""
+    if quiet:
+        yield silent
+        return
+    if sys.stderr.isatty():
+        try:
+            import rich.progress  # noqa: F401
+        except ImportError:
+            pass
+        else:
+            with _bar() as listener:
+                yield listener
+            return
+    yield LogLines()
+
+
+@contextmanager
+def _bar() -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns: list[Any] = [
+        TextColumn("iteration {task.completed:.0f}/{task.total:.0f}"),
+        BarColumn(),
+        TextColumn("{task.fields[status]}"),
+        TimeRemainingColumn(),
+    ]
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("fit", total=1, status="")
+
+        def listen(event: Event) -> None:
+            if isinstance(event, RunStarted):
+                progress.update(task, total=event.max_iter, completed=event.resumed_at)
+            if isinstance(event, IterationEnded):
+                status = f"relative error {event.relative_error:.5f}  {rate(event):.2f} GB/s  {event.live} live"
+                progress.update(task, completed=event.iteration, status=status)
+            else:
+                console.print(describe(event), highlight=False)
+
+        yield listen

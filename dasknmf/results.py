@@ -1,0 +1,212 @@
+"""What a fit gives back: an xarray Dataset that knows its genes, saved to Zarr and loaded equal."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.errors import FormatError, InputError
+from dasknmf.storage import Location, StorageOptions, exists, open_store, publish, read_storage_options
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from dasknmf.driver import Exact, Model
+    from dasknmf.options import ModelOptions, RunOptions
+
+FORMAT = "dasknmf-fit"
+VERSION = "1.0"
+
+#: Every variable a fit holds: its dimensions and what it is.
+VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
+    "W": (("gene", "factor"), "left factor, columns balanced: ‖w_j‖ = ‖h_j‖"),
+    "H": (("factor", "gene"), "right factor, rows balanced"),
+    "scale": (("factor",), "‖w_j‖·‖h_j‖, by which factors are ordered"),
+    "gauge": (("factor",), "‖w_j‖ / ‖h_j‖ as the algorithm left it, before balancing"),
+    "objective": (("iteration",), "½‖A − WH‖² + penalties after each iteration"),
+    "relative_error": (("iteration",), "‖A − WH‖ / ‖A‖ after each iteration"),
+    "relative_gradient": (("iteration",), "projected-gradient norm over that of the first iteration"),
+}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed a result."""
+    from importlib.metadata import version
+
+    names = ("dasknmf", "dask", "distributed", "numpy", "scipy", "zarr", "xarray")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def fit_dataset(
+    model: Model,
+    exact: Exact,
+    *,
+    genes: NDArray[np.object_],
+    scale: NDArray[np.float64],
+    gauge: NDArray[np.float64],
+    options: ModelOptions,
+    run: RunOptions,
+    bound: float,
+    facts: dict[str, Any],
+) -> xr.Dataset:
+    """Put a finished model into a Dataset; see ``VARIABLES`` for what is in it."""
+    import xarray as xr
+
+    data = {
+        "W": model.rows["W"],
+        "H": np.ascontiguousarray(model.rows["H"].T),
+        "scale": scale,
+        "gauge": gauge,
+        "objective": np.array(model.objective),
+        "relative_error": np.sqrt(np.array(model.squared_error) / (exact.sum_of_squares or 1.0)),
+        "relative_gradient": np.array(model.gradient),
+    }
+    variables = {
+        name: (VARIABLES[name][0], values, {"long_name": VARIABLES[name][1]}) for name, values in data.items()
+    }
+    attributes = {
+        "format": FORMAT,
+        "version": VERSION,
+        **asdict(options),
+        **{name: "none" if value is None else value for name, value in asdict(run).items()},
+        "squared_error": exact.squared_error,
+        "relative_error": exact.relative_error,
+        "eckart_young": bound,
+        "n_iter": len(model.objective),
+        "stop_reason": model.stop_reason,
+        "converged": int(model.converged),
+        "versions": json.dumps(versions()),
+        **facts,
+    }
+    attributes = {
+        name: int(value) if isinstance(value, bool) else value for name, value in attributes.items()
+    }
+    return xr.Dataset(
+        variables,
+        coords={
+            "gene": genes.astype(object),
+            "factor": np.arange(len(scale)),
+            "iteration": np.arange(1, len(model.objective) + 1),
+        },
+        attrs=attributes,
+    )
+
+
+def save(
+    fit: xr.Dataset | xr.DataTree,
+    location: Location,
+    *,
+    overwrite: bool = False,
+    storage_options: StorageOptions | None = None,
+) -> None:
+    """Save a result as a Zarr store, whole or not at all.
+
+    Parameters
+    ----------
+    fit : Dataset or DataTree
+        What :func:`dasknmf.nmf` or :func:`dasknmf.nmf_many` returned.
+    location : path or URL
+        Where the store is to be.
+    overwrite : bool
+        Replace what is there; otherwise that is an error.
+    storage_options : dict, optional
+        Options of the fsspec file system of a URL.
+
+    Raises
+    ------
+    InputError
+        If the place is taken.
+
+    Examples
+    --------
+    >>> import dasknmf, numpy as np, tempfile, pathlib
+    >>> fit = dasknmf.nmf(np.ones((4, 4)), n_components=1)
+    >>> place = pathlib.Path(tempfile.mkdtemp()) / "fit.zarr"
+    >>> dasknmf.save(fit, place)
+    >>> dasknmf.load(place).identical(fit)
+    True
+    """
+    import xarray as xr
+    import zarr
+
+    options = read_storage_options() if storage_options is None else storage_options
+    with publish(location, overwrite=overwrite, storage_options=options) as place:
+        store = open_store(place, mode="a", storage_options=options)
+        if isinstance(fit, xr.DataTree):
+            fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False, write_inherited_coords=True)
+        else:
+            fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False)
+        # last, so that a store written in place is known to be whole
+        zarr.open_group(store, mode="a").attrs["complete"] = True
+
+
+def load(location: Location, *, storage_options: StorageOptions | None = None) -> Any:
+    """Load a saved result into memory, equal to what was saved.
+
+    Parameters
+    ----------
+    location : path or URL
+        A store written by :func:`save` or ``dasknmf fit``.
+    storage_options : dict, optional
+        Options of the fsspec file system of a URL.
+
+    Returns
+    -------
+    Dataset or DataTree
+
+    Raises
+    ------
+    InputError
+        If there is nothing there.
+    FormatError
+        If it is not a whole result of a known version.
+    """
+    import xarray as xr
+    import zarr
+
+    options = read_storage_options() if storage_options is None else storage_options
+    where = os.fspath(location)
+    if not exists(location, storage_options=options):
+        msg = f"there is no fit at {where}; make one with: dasknmf fit NETWORK -k 32 -o {where}"
+        raise InputError(msg)
+    store = open_store(location, mode="r", storage_options=options)
+    try:
+        group = zarr.open_group(store, mode="r")
+        attributes = dict(group.attrs)
+    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
+        msg = f"{where} is not a Zarr group ({type(error).__name__}); needs a result of dasknmf fit"
+        raise FormatError(msg) from error
+    if attributes.get("format") != FORMAT:
+        msg = f"{where} is a Zarr group but not a dasknmf fit; make one with: dasknmf fit NETWORK -k 32 -o FIT"
+        raise FormatError(msg)
+    if attributes.get("complete") is not True:
+        msg = f"{where} was never finished (its writer was stopped); remove it and fit again"
+        raise FormatError(msg)
+    if str(attributes.get("version")).split(".")[0] != VERSION.split(".")[0]:
+        msg = f"{where} has fit format {attributes.get('version')}; this dasknmf reads {VERSION}: upgrade it"
+        raise FormatError(msg)
+    opened: Any
+    if any(True for _ in group.group_keys()):
+        opened = xr.open_datatree(store, engine="zarr", consolidated=False).load()  # type: ignore[arg-type]
+    else:
+        opened = xr.open_zarr(store, consolidated=False).load()
+    del opened.attrs["complete"]
+    return _as_saved(opened)
+
+
+def _as_saved(opened: Any) -> Any:
+    """Drop what the way through Zarr added: encodings, and the string type of gene names."""
+    import xarray as xr
+
+    if isinstance(opened, xr.DataTree):
+        return opened.map_over_datasets(_as_saved)
+    if "gene" in opened.coords:
+        attrs = opened["gene"].attrs
+        opened = opened.assign_coords(gene=("gene", np.asarray(opened["gene"].values, dtype=object), attrs))
+    return opened.drop_encoding()
