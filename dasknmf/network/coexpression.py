@@ -1,0 +1,294 @@
+"""Co-expression networks: from genes × samples to a tile store, without the n×n matrix in memory.
+
+Every tile is a product of standardised rows, so the network of 20,000 genes is written tile by tile from a
+temporary copy of the expression on disk.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from dasknmf import __version__
+from dasknmf.errors import InputError, MemoryLimitError, offenders
+from dasknmf.network.build import build_from_tiles
+from dasknmf.network.expression import open_expression
+from dasknmf.network.policies import one_of
+from dasknmf.network.spool import Spool
+from dasknmf.network.tiles import LARGEST_SPARSE_TILE, Grid, dense_tile
+from dasknmf.network.weighting import Diagonal, Method, Sign, Weighting
+from dasknmf.storage import exists, read_storage_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import anndata as ad
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+    from dasknmf.network.expression import Expression
+    from dasknmf.network.expression_matrix import Axis
+    from dasknmf.network.store import Network
+    from dasknmf.network.writer import Codec
+    from dasknmf.storage import Location, StorageOptions
+
+Layout = Literal["auto", "dense", "sparse"]
+Constant = Literal["error", "zero", "drop"]
+
+#: Peak bytes for each entry of a tile in flight: the float64 product and its power, then the writer's copies.
+BYTES_PER_ENTRY = 40
+#: Interpreter, numpy, zarr and Dask before anything is read.
+INTERPRETER = 2**28
+#: Blocks of 16 MiB while expression is read: given, ranked, standardised, and temporaries of each.
+READING_BYTES = 6 * 2**24
+
+
+def coexpression(
+    expression: Location | ArrayLike | pd.DataFrame | ad.AnnData,
+    location: Location,
+    *,
+    method: Method = "pearson",
+    sign: Sign = "unsigned",
+    power: float | None = None,
+    diagonal: Diagonal = "zero",
+    threshold: float | None = None,
+    layout: Layout = "auto",
+    constant: Constant = "error",
+    genes: Sequence[str] | Location | None = None,
+    genes_in: Axis | None = None,
+    layer: str | None = None,
+    tile: int | None = None,
+    codec: Codec | None = None,
+    overwrite: bool = False,
+    storage_options: StorageOptions | None = None,
+    memory_limit: int | str | None = None,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Network:
+    r"""Make the co-expression network of a genes × samples table, tile by tile on disk.
+
+    The weight of two genes with correlation r is \|r\|^β (unsigned), ((1 + r)/2)^β (signed), or r^β where
+    r > 0 and else 0 (signed-hybrid): the soft thresholding of WGCNA [1]_ [2]_.
+
+    Parameters
+    ----------
+    expression : path, URL, ndarray, sparse array, DataFrame or AnnData
+        ``.tsv``, ``.tab``, ``.txt``, ``.csv`` (also ``.gz``, ``.zst``): a line of sample names, then a line
+        for each gene, its name first. ``.npy``: read as a memory map. ``.h5ad`` or AnnData: ``X`` or a
+        layer, dense or sparse, genes in ``var``. At least 3 samples; every value finite.
+    location : path or URL
+        Where the network is to be.
+    method : {"pearson", "spearman"}
+        Correlation; Spearman's is Pearson's of average ranks.
+    sign : {"unsigned", "signed", "signed-hybrid"}
+        What becomes of negative correlations.
+    power : float, optional
+        β > 0; by default 6, and 12 for signed, as WGCNA recommends.
+    diagonal : {"zero", "one"}
+        Weight of a gene with itself. Zero by default: self-similarity is trivial.
+    threshold : float, optional
+        Weights (after the power) below it are 0; in [0, 1].
+    layout : {"auto", "dense", "sparse"}
+        How tiles are kept; "auto" is sparse if a threshold is given, else dense. Sparse takes 8 bytes an
+        edge, dense 4 a gene pair: with a threshold that more than half of the pairs pass, choose dense.
+    constant : {"error", "zero", "drop"}
+        Genes with the same value in every sample have no correlation: refuse them, keep them without edges,
+        or leave them out.
+    genes : sequence of str or path, optional
+        Gene names in the order of the input, or a file with one a line; needed for arrays.
+    genes_in : {"rows", "columns"}, optional
+        Where the genes are; by default the rows, and ``var``, the columns, of AnnData.
+    layer : str, optional
+        Layer of AnnData, instead of ``X``.
+    tile : int, optional
+        Side of a tile, genes; by default as :func:`dasknmf.engine.grid.dense_tile` says.
+    codec : {"none", "lz4", "zstd"}, optional
+        Compression; by default none for dense tiles and zstd for sparse ones.
+    overwrite : bool
+        Replace what is at ``location``.
+    storage_options : dict, optional
+        Options of the fsspec file system of a URL.
+    memory_limit : int or str, optional
+        Bytes, or such as ``"2GiB"``; a projection above it is refused before anything is written.
+    threads : int, optional
+        Tiles in flight; by default one a core. The network is the same bits for any number.
+    progress : callable, optional
+        Called with (tiles done, tiles in all).
+
+    Returns
+    -------
+    Network
+        Its header says ``weights={"kind": "coexpression", "method": …, "sign": …, "power": …, …}``.
+
+    Raises
+    ------
+    InputError
+        If an option or the input cannot be used: what, where, the first three offenders and their count.
+        No store is left behind.
+    MemoryLimitError
+        If the projected memory is above the limit.
+
+    Notes
+    -----
+    Beside its tiles it needs room on disk: a temporary copy of genes × samples × 8 bytes (twice where genes
+    are in the columns of a text file or of a row-wise ``.h5ad``), in ``$TMPDIR``, gone when the call ends
+    or the process dies. Correlations are computed in float64 and kept as float32 weights.
+
+    References
+    ----------
+    .. [1] Zhang & Horvath, A general framework for weighted gene co-expression network analysis,
+       Stat. Appl. Genet. Mol. Biol. 4:17, 2005.
+    .. [2] Langfelder & Horvath, WGCNA: an R package for weighted correlation network analysis,
+       BMC Bioinformatics 9:559, 2008.
+
+    Examples
+    --------
+    >>> import dasknmf, numpy as np, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> values = np.array([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])
+    >>> network = dasknmf.coexpression(values, folder / "net.zarr", genes=["lacZ", "lacY", "recA"])
+    >>> network.to_dask().compute().round(3).tolist()
+    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    weighting = Weighting(method, sign, power, diagonal, threshold)
+    one_of("layout", layout, get_args(Layout))
+    one_of("constant", constant, get_args(Constant))
+    options = read_storage_options() if storage_options is None else storage_options
+    if exists(location, storage_options=options) and not overwrite:
+        # publish() would say so too, but only after the whole input was read
+        msg = (
+            f"{os.fspath(location)} exists already; choose another name, "
+            "or overwrite it (--force, overwrite=True)"
+        )
+        raise InputError(msg)
+    if layout == "auto":
+        layout = "dense" if threshold is None else "sparse"
+    if tile is not None and not 1 <= tile <= LARGEST_SPARSE_TILE:
+        msg = f"tile={tile}; needs 1 to {LARGEST_SPARSE_TILE:,} genes"
+        raise InputError(msg)
+    threads = threads or os.cpu_count() or 1
+
+    with (
+        open_expression(expression, genes_in=genes_in, genes=genes, layer=layer) as opened,
+        _standardised(opened, weighting.method, constant) as rows,
+    ):
+        grid = Grid(len(rows.genes), tile or dense_tile(len(rows.genes)))
+        _check_memory(grid, threads, memory_limit)
+        return build_from_tiles(
+            location,
+            lambda i, j: _tile(rows, weighting, grid, i, j),
+            genes=rows.genes,
+            grid=grid,
+            layout=layout,
+            weights=weighting.describe(opened.samples),
+            provenance={
+                "source": opened.where,
+                "made_by": f"dasknmf {__version__}",
+                "constant": constant,
+                "constant_genes": rows.constants,
+                "layer": layer,
+            },
+            codec=codec,
+            overwrite=overwrite,
+            storage_options=storage_options,
+            threads=threads,
+            progress=progress,
+        )
+
+
+@dataclass
+class _Rows:
+    """Rows of mean 0 and length 1, so that products are correlations; a constant row is 0 and isolated."""
+
+    genes: list[str]
+    values: NDArray[np.float64]
+    isolated: NDArray[np.bool_]
+    constants: int
+
+
+@contextmanager
+def _standardised(opened: Expression, method: Method, constant: Constant) -> Iterator[_Rows]:
+    kept: list[NDArray[np.intp]] = []
+    flat: list[NDArray[np.intp]] = []
+    with Spool(opened.samples, purpose=opened.where) as spool:
+        start = 0
+        for block in opened.blocks:
+            rows, is_flat = _standardise(block, method)
+            flat.append(start + np.flatnonzero(is_flat))
+            kept.append(start + np.flatnonzero(~is_flat if constant == "drop" else np.ones_like(is_flat)))
+            spool.append(rows[~is_flat] if constant == "drop" else rows)
+            start += len(block)
+        constants = np.concatenate(flat) if flat else np.empty(0, np.intp)
+        _check_constants(opened, constants, constant, spool.rows)
+        isolated = np.zeros(spool.rows, dtype=bool)
+        if constant == "zero":
+            isolated[constants] = True
+        genes = [opened.genes[i] for i in np.concatenate(kept)]
+        yield _Rows(genes, spool.array(), isolated, len(constants))
+
+
+def _check_constants(opened: Expression, constants: NDArray[np.intp], constant: Constant, rows: int) -> None:
+    if len(constants) and constant == "error":
+        shown = [f"gene '{opened.genes[i]}'" for i in constants[:3]]
+        msg = (
+            f"{opened.where}: the same value in every sample, so no correlation: "
+            f"{offenders(shown, len(constants))}; keep such genes without edges (--constant zero, "
+            "constant='zero') or leave them out (--constant drop, constant='drop')"
+        )
+        raise InputError(msg)
+    if not rows:
+        why = f"all {len(constants):,} are constant" if len(constants) else "no rows"
+        msg = f"{opened.where}: holds no genes ({why}); needs at least one row of genes × samples"
+        raise InputError(msg)
+
+
+def _standardise(block: NDArray[np.float64], method: Method) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return rows of mean 0 and length 1, shape (genes, samples), and which are constant (left at 0)."""
+    flat = np.ptp(block, axis=1) == 0
+    if method == "spearman":
+        from scipy.stats import rankdata
+
+        rows = rankdata(block, axis=1)
+    else:
+        # scaled by the largest value first: squares of 1e200 overflow, of 1e-200 vanish
+        largest = np.abs(block).max(axis=1, keepdims=True)
+        rows = block / np.where(largest == 0, 1, largest)
+    rows -= rows.mean(axis=1, keepdims=True)
+    rows[flat] = 0
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(length == 0, 1, length), flat
+
+
+def _tile(rows: _Rows, weighting: Weighting, grid: Grid, i: int, j: int) -> NDArray[np.float32]:
+    (a, b), (c, d) = grid.bounds(i), grid.bounds(j)
+    weights = weighting(rows.values[a:b] @ rows.values[c:d].T)
+    if rows.isolated.any():
+        # a correlation of 0 is a weight of 2^-β in a signed network
+        weights[rows.isolated[a:b]] = 0
+        weights[:, rows.isolated[c:d]] = 0
+    if i == j:
+        weights = np.triu(weights, 1)
+        weights += weights.T
+        if weighting.diagonal == "one":
+            np.fill_diagonal(weights, ~rows.isolated[a:b])
+    return weights
+
+
+def _check_memory(grid: Grid, threads: int, limit: int | str | None) -> None:
+    if limit is None:
+        return
+    from dask.utils import format_bytes, parse_bytes
+
+    side = min(grid.tile, grid.n)
+    projected = INTERPRETER + READING_BYTES + threads * side * side * BYTES_PER_ENTRY
+    if projected > parse_bytes(limit):
+        msg = (
+            f"{threads} tiles of {side:,} × {side:,} genes in flight need {format_bytes(projected)}, above "
+            f"the limit of {format_bytes(parse_bytes(limit))}; take smaller tiles "
+            f"(--tile {max(1, side // 2)}), fewer threads (--threads 1) or a higher limit (--memory-limit {projected})"
+        )
+        raise MemoryLimitError(msg)
