@@ -1,0 +1,267 @@
+"""Opening what the user named: paths and URLs, compressed or not, and what kind of file it is."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import zipfile
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from dasknmf.errors import InputError, missing_dependency
+from dasknmf.storage import is_remote, local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from _typeshed import WriteableBuffer
+
+Format = Literal["edges", "mtx", "npz", "npy", "zarr", "h5ad", "cooler"]
+
+_FORMATS: dict[str, Format] = {
+    **dict.fromkeys(
+        (".tsv", ".csv", ".txt", ".tab", ".tab3", ".edges", ".edgelist", ".ncol", ".links"), "edges"
+    ),
+    ".mtx": "mtx",
+    ".npz": "npz",
+    ".npy": "npy",
+    ".zarr": "zarr",
+    ".h5ad": "h5ad",
+    ".cool": "cooler",
+    ".mcool": "cooler",
+}
+_COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz", ".zip")
+#: What decompressors raise on a file that was cut or damaged.
+_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile)
+_READ = 2**20
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file to read: a local path or an fsspec URL.
+
+    Attributes
+    ----------
+    location : str
+        As given; it may hold credentials, so it is never shown.
+    storage_options : dict
+        Options of the fsspec file system of a URL.
+    """
+
+    location: str
+    storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def where(self) -> str:
+        """Its name in messages: without user, password or query."""
+        if not is_remote(self.location):
+            return str(local_path(self.location))
+        parts = urlsplit(self.location)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    @property
+    def name(self) -> str:
+        """Its last part alone."""
+        return PurePosixPath(self.where.partition("::")[0]).name
+
+    @property
+    def compression(self) -> str:
+        """The suffix that tells how it is compressed, or an empty string."""
+        suffix = PurePosixPath(self.name.lower()).suffix
+        return suffix if suffix in _COMPRESSIONS else ""
+
+    def format(self) -> Format:
+        """Tell the format from the name.
+
+        Raises
+        ------
+        InputError
+            If the name does not say.
+        """
+        if not is_remote(self.location) and local_path(self.location).is_dir():
+            return "zarr"
+        name = self.name.lower().removesuffix(self.compression)
+        suffix = PurePosixPath(name).suffix
+        if suffix in _FORMATS:
+            return _FORMATS[suffix]
+        if ".zarr/" in self.where:
+            return "zarr"
+        known = " ".join(_FORMATS)
+        msg = (
+            f"{self.where}: the extension '{suffix}' is not known; known are {known}, text also with "
+            f'{" ".join(_COMPRESSIONS)}; if it is an edge list, say so: --format edges, format="edges"'
+        )
+        raise InputError(msg)
+
+    def local(self, format: str) -> str:  # noqa: A002
+        """Return the local path, for libraries that read nothing else.
+
+        Raises
+        ------
+        InputError
+            If it is a URL, or not there.
+        """
+        if is_remote(self.location):
+            msg = f"{self.where}: {format} can only be read from a local disk; copy the file first"
+            raise InputError(msg)
+        path = local_path(self.location)
+        if not path.exists():
+            raise self.absent()
+        return str(path)
+
+    def absent(self) -> InputError:
+        """Return the error of a file that is not there."""
+        return InputError(f"{self.where}: there is no such file; check the path")
+
+    def damaged(self, error: BaseException | str) -> InputError:
+        """Return the error of a file that is cut or damaged."""
+        said = str(error) or type(error).__name__
+        return InputError(
+            f"{self.where} is truncated or damaged ({said}); copy or download it again and compare checksums"
+        )
+
+    @contextmanager
+    def raw(self) -> Iterator[IO[bytes]]:
+        """Open the bytes of the file as they are."""
+        import fsspec
+
+        try:
+            opened = fsspec.open(self.location, "rb", compression=None, **self.storage_options).open()
+        except (FileNotFoundError, IsADirectoryError) as error:
+            raise self.absent() from error
+        except ImportError as error:
+            msg = f"{self.where}: {error}"
+            raise InputError(msg) from error
+        except OSError as error:
+            msg = f"{self.where} cannot be opened: {error.strerror or error}"
+            raise InputError(msg) from error
+        with opened:
+            yield opened
+
+    @contextmanager
+    def stream(self) -> Iterator[Stream]:
+        """Open the decompressed bytes."""
+        with self.raw() as raw:
+            size = raw.seek(0, io.SEEK_END) if raw.seekable() else 0
+            if size:
+                raw.seek(0)
+            try:
+                plain = _decompress(raw, self.compression)
+            except _BROKEN as error:
+                raise self.damaged(error) from error
+            yield Stream(self, raw, plain, size)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the decompressed text, without ends; bytes that are not UTF-8 show as �."""
+        with self.stream() as stream:
+            text = io.TextIOWrapper(io.BufferedReader(stream, _READ), encoding="utf-8-sig", errors="replace")
+            for line in text:
+                yield line.rstrip("\r\n")
+
+
+class Stream(io.RawIOBase):
+    """Decompressed bytes that know how far they are, count a separator, and say when the file is broken."""
+
+    def __init__(self, file: InputFile, raw: IO[bytes], plain: IO[bytes], size: int) -> None:
+        self.file, self._raw, self._plain, self._size = file, raw, plain, size
+        self.counted: bytes | None = None
+        self.count = 0
+
+    @property
+    def share(self) -> float:
+        """Share of the file that has been read, from 0 to 1; 0 if its size is not known."""
+        return self._raw.tell() / self._size if self._size else 0.0
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return at most ``size`` bytes."""
+        try:
+            data = self._plain.read(size)
+        except _BROKEN as error:
+            raise self.file.damaged(error) from error
+        if self.counted:
+            self.count += data.count(self.counted)
+        return data
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a buffer."""
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def _decompress(raw: IO[bytes], compression: str) -> IO[bytes]:
+    if compression == ".gz":
+        return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
+    if compression == ".bz2":
+        return bz2.BZ2File(raw)
+    if compression == ".xz":
+        return lzma.LZMAFile(raw)
+    if compression == ".zst":
+        return io.BufferedReader(ZstdFrames(raw), _READ)
+    if compression == ".zip":
+        archive = zipfile.ZipFile(raw)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) != 1:
+            msg = f"the archive holds {len(members)} files, needs exactly one; unpack it and name the file"
+            raise zipfile.BadZipFile(msg)
+        return archive.open(members[0])
+    return raw
+
+
+class ZstdFrames(io.RawIOBase):
+    """All frames of a zstd file; zstandard's own reader takes a cut file for a whole one."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        try:
+            import zstandard
+        except ImportError as error:
+            raise missing_dependency(library="zstandard", extra="zstd", purpose="reading .zst") from error
+        self._raw = raw
+        self._failure = zstandard.ZstdError
+        self._start = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj
+        self._frame: Any = None
+        self._pending = self._plain = b""
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a buffer."""
+        view = memoryview(buffer).cast("B")
+        while not self._plain:
+            data = self._pending or self._raw.read(_READ)
+            if not data:
+                if self._frame is not None:
+                    msg = "the last zstd frame has no end"
+                    raise EOFError(msg)
+                return 0
+            if self._frame is None:
+                self._frame = self._start()
+            try:
+                self._plain = self._frame.decompress(data)
+            except self._failure as error:
+                raise EOFError(str(error)) from error
+            self._pending = b""
+            if self._frame.eof:
+                self._pending, self._frame = self._frame.unused_data, None
+        part, self._plain = self._plain[: len(view)], self._plain[len(view) :]
+        view[: len(part)] = part
+        return len(part)
+
+
+def as_input_file(source: str | os.PathLike[str], storage_options: dict[str, Any]) -> InputFile:
+    """Return the file that a path or URL names."""
+    return InputFile(os.fspath(source), storage_options if is_remote(source) else {})

@@ -1,0 +1,114 @@
+"""AnnData files: one pairwise matrix of observations (obsp) or variables (varp), streamed from the HDF5."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.errors import InputError, missing_dependency
+from dasknmf.network.readers.compressed import read_compressed
+from dasknmf.network.readers.memory import check_square, check_type
+from dasknmf.network.source import Chunk, Entries, Labels, Matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import ExitStack
+
+    from numpy.typing import NDArray
+
+    from dasknmf.network.readers.files import InputFile
+
+
+def read_h5ad(file: InputFile, *, key: str | None, stack: ExitStack) -> Entries | Matrix:
+    """Return one pairwise matrix of an .h5ad file.
+
+    Parameters
+    ----------
+    file : InputFile
+        The file.
+    key : str, optional
+        Such as ``"obsp/connectivities"``; by default the only one there.
+    stack : ExitStack
+        Closes the file when the import ends.
+    """
+    try:
+        import h5py
+        from anndata.io import read_elem
+    except ImportError as error:
+        raise missing_dependency(library="anndata", extra="anndata", purpose="reading .h5ad") from error
+
+    raw: IO[bytes] = stack.enter_context(file.raw())
+    with _guarded(file):
+        store = stack.enter_context(h5py.File(raw, "r"))
+        chosen = _choose(file.where, store, key)
+        axis = chosen.partition("/")[0].removesuffix("p")
+        genes = np.array([str(name) for name in read_elem(store[axis]).index], dtype=object)
+        node = store[chosen]
+    where, name = f"{file.where}::{chosen}", chosen.partition("/")[2]
+    if isinstance(node, h5py.Dataset):
+        n = check_square(where, node.shape)
+        check_type(where, node.dtype)
+
+        def read(rows: slice, columns: slice) -> NDArray[Any]:
+            with _guarded(file):
+                return np.asarray(node[rows, columns])
+
+        return Matrix(where, "h5ad", name, n, genes, read, {"key": chosen})
+    return _sparse(file, where, name, chosen, node, genes)
+
+
+def _sparse(
+    file: InputFile, where: str, name: str, chosen: str, node: Any, genes: NDArray[np.object_]
+) -> Entries:
+    encoding = str(node.attrs.get("encoding-type", ""))
+    if encoding not in ("csr_matrix", "csc_matrix"):
+        msg = f"{where} is encoded as {encoding or 'an unknown type'}; needs a dense, CSR or CSC matrix"
+        raise InputError(msg)
+    with _guarded(file):
+        n = check_square(where, tuple(int(size) for size in node.attrs["shape"]))
+        check_type(where, node["data"].dtype)
+
+    def chunks() -> Iterator[Chunk]:
+        with _guarded(file):
+            yield from read_compressed(
+                where,
+                node["indptr"][:],
+                lambda start, stop: (node["indices"][start:stop], node["data"][start:stop]),
+                count=len(node["data"]),
+                n=n,
+                by_column=encoding == "csc_matrix",
+            )
+
+    return Entries(where, "h5ad", name, chunks, lambda: Labels(genes), details={"key": chosen})
+
+
+def _choose(where: str, store: Any, key: str | None) -> str:
+    there = [f"{axis}/{name}" for axis in ("obsp", "varp") if axis in store for name in store[axis]]
+    if key is not None:
+        if key in there:
+            return key
+        found = ", ".join(there) or "no pairwise matrix"
+        msg = f"{where} has no {key!r}; it has {found}" + (f"; choose one: --key {there[0]}" if there else "")
+        raise InputError(msg)
+    if len(there) == 1:
+        return there[0]
+    if not there:
+        msg = f"{where} has nothing in obsp or varp; needs a pairwise matrix there"
+        raise InputError(msg)
+    msg = (
+        f"{where} has {len(there)} pairwise matrices: {', '.join(there)}; "
+        f"choose one: --key {there[0]}, key={there[0]!r}"
+    )
+    raise InputError(msg)
+
+
+@contextmanager
+def _guarded(file: InputFile) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise file.damaged(error) from error

@@ -1,0 +1,156 @@
+"""Files of numpy and scipy: .npy is mapped, the arrays in a .npz are streamed; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.errors import InputError
+from dasknmf.network.readers.compressed import read_compressed
+from dasknmf.network.readers.memory import check_square, check_type
+from dasknmf.network.readers.names import default_names
+from dasknmf.network.source import Chunk, Entries, Labels, Matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dasknmf.network.readers.files import InputFile
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, OSError, NotImplementedError)
+_BLOCK = 2**18
+
+
+def read_npy(file: InputFile, path: str | None = None) -> Matrix:
+    """Return the matrix of a .npy file, mapped into memory."""
+    where = file.where
+    try:
+        array = np.load(path or file.local(".npy"), mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
+        if "allow_pickle" in str(error) or "Python objects" in str(error):
+            msg = (
+                f"{where} holds Python objects, which are never loaded; save numbers: numpy.save(path, array)"
+            )
+            raise InputError(msg) from error
+        raise file.damaged(error) from error
+    n = check_square(where, array.shape)
+    check_type(where, array.dtype)
+    return Matrix(where, "npy", "weight", n, None, lambda rows, columns: array[rows, columns])
+
+
+class _Member:
+    """One array in a .npz, read from front to back."""
+
+    def __init__(self, stream: IO[bytes], file: InputFile, name: str) -> None:
+        version = np.lib.format.read_magic(stream)
+        read = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        self.shape, self.fortran, self.dtype = read(stream)
+        if self.dtype.hasobject:
+            msg = f"{file.where}: its array '{name}' holds Python objects, which are never loaded"
+            raise InputError(msg)
+        self._stream = stream
+
+    def take(self, count: int) -> np.ndarray[Any, Any]:
+        """Return the next ``count`` items."""
+        wanted = count * self.dtype.itemsize
+        data = self._stream.read(wanted)
+        if len(data) < wanted:
+            raise EOFError("an array ends too early")  # noqa: EM101
+        return np.frombuffer(data, dtype=self.dtype)
+
+    def everything(self) -> np.ndarray[Any, Any]:
+        """Return the whole array."""
+        return self.take(int(np.prod(self.shape, dtype=np.int64))).reshape(self.shape)
+
+
+@contextmanager
+def _guarded(file: InputFile) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise
+    except _BROKEN as error:
+        raise file.damaged(error) from error
+
+
+def read_npz(file: InputFile, scratch: Path) -> Entries | Matrix:
+    """Return the sparse matrix (or the only dense one) of a .npz file."""
+    with _guarded(file), file.raw() as raw, zipfile.ZipFile(raw) as archive:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        if "format" not in names:
+            if len(names) != 1:
+                msg = (
+                    f"{file.where} holds the arrays {', '.join(names[:8])}; needs one scipy sparse matrix "
+                    "(scipy.sparse.save_npz) or one square array (numpy.savez)"
+                )
+                raise InputError(msg)
+            return read_npy(file, archive.extract(f"{names[0]}.npy", scratch))
+        small = {}
+        for name in ("format", "shape"):
+            with archive.open(f"{name}.npy") as stream:
+                small[name] = _Member(stream, file, name).everything()
+        layout = small["format"].item()
+        layout = layout.decode() if isinstance(layout, bytes) else str(layout)
+        n = check_square(file.where, tuple(int(size) for size in small["shape"]))
+        with archive.open("data.npy") as stream:
+            check_type(file.where, _Member(stream, file, "data").dtype)
+    if layout == "coo":
+        parts = ("row", "col")
+    elif layout in ("csr", "csc"):
+        parts = ("indices", "indptr")
+    else:
+        msg = f"{file.where} holds a matrix in {layout} form; save it again: save_npz(path, matrix.tocsr())"
+        raise InputError(msg)
+
+    def chunks() -> Iterator[Chunk]:
+        with _guarded(file):
+            yield from _stream(file, layout, parts, n)
+
+    return Entries(
+        where=file.where,
+        reader="scipy npz",
+        kind="weight",
+        chunks=chunks,
+        labels=lambda: Labels(default_names(n)),
+        details={"form": layout},
+    )
+
+
+def _stream(file: InputFile, layout: str, parts: tuple[str, str], n: int) -> Iterator[Chunk]:
+    # two members of one archive can be read in turns
+    with (
+        file.raw() as raw,
+        zipfile.ZipFile(raw) as archive,
+        archive.open("data.npy") as data,
+        archive.open(f"{parts[0]}.npy") as one,
+        archive.open(f"{parts[1]}.npy") as other,
+    ):
+        weights, first, second = (
+            _Member(stream, file, name)
+            for stream, name in ((data, "data"), (one, parts[0]), (other, parts[1]))
+        )
+        count = int(weights.shape[0])
+        if layout != "coo":
+            yield from read_compressed(
+                file.where,
+                second.everything(),
+                lambda start, stop: (first.take(stop - start), weights.take(stop - start)),
+                count=count,
+                n=n,
+                by_column=layout == "csc",
+            )
+            return
+        for start in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - start)
+            row, column, weight = (member.take(size) for member in (first, second, weights))
+            if max(row.max(), column.max()) >= n or min(row.min(), column.min()) < 0:
+                raise ValueError("an index is outside the matrix")  # noqa: EM101
+            yield row, column, weight.astype(np.float64), (start + size) / count
