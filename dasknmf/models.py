@@ -17,7 +17,7 @@ from dasknmf.engine.memory import USABLE, Projection, check_memory, project
 from dasknmf.engine.sketch import Spectrum, leading_spectrum, sketch_width
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.matrices import Given, as_matrix
-from dasknmf.options import FitOptions, ModelOptions, split_options
+from dasknmf.options import FitOptions, ModelOptions, RunOptions, split_options
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.solvers import solver_class
@@ -44,7 +44,7 @@ def nmf(
     *,
     solver: str = "hals",
     seed: int = 0,
-    init: str = "random",
+    init: str = "auto",
     W: Any = None,
     H: Any = None,
     scheduler: Any = None,
@@ -69,9 +69,9 @@ def nmf(
     solver : {"hals", "mu"}
         Algorithm.
     seed : int
-        Of the start; the same seed gives bitwise the same factors on any executor.
-    init : {"random", "nndsvd", "nndsvda"}
-        Start, unless ``W`` and ``H`` are given.
+        Of the random start; a start gives bitwise the same factors on any executor.
+    init : {"auto", "random", "nndsvd", "nndsvda"}
+        Start, unless ``W`` and ``H`` are given; see :class:`dasknmf.options.ModelOptions`.
     W, H : array-like, shapes (n, k) and (k, n), optional
         Where to start.
     scheduler : str or distributed.Client, optional
@@ -159,6 +159,7 @@ def nmf_many(
     resume: bool = False,
     storage_options: StorageOptions | None = None,
     progress: Listener = silent,
+    run: RunOptions | None = None,
     **options: Any,
 ) -> xr.DataTree:
     """Fit several models, of any rank, seed and algorithm, that share every read of the network.
@@ -172,8 +173,10 @@ def nmf_many(
     scheduler, workers, memory_limit, checkpoint, checkpoint_seconds, checkpoint_iterations, resume, \
 storage_options, progress
         As in :func:`nmf`.
+    run : RunOptions, optional
+        What all models share; by default made of ``options``.
     **options
-        Fields of :class:`dasknmf.options.RunOptions`.
+        Fields of :class:`dasknmf.options.RunOptions`, and of ``ModelOptions`` for models that do not say.
 
     Returns
     -------
@@ -190,20 +193,15 @@ storage_options, progress
     """
     import xarray as xr
 
-    from dasknmf.errors import InputError
     from dasknmf.results import FORMAT, VERSION
 
-    of_model, run = split_options(options)
+    of_model, shared = split_options(options)
     chosen = tuple(
         given if isinstance(given, ModelOptions) else ModelOptions(**{**of_model, **given}) for given in models
     )
-    names = [model.name for model in chosen]
-    if not names or len(set(names)) < len(names):
-        msg = f"models={names}: needs at least one model, and different solver, n_components or seed for each"
-        raise InputError(msg)
     fits = _fit(
         network,
-        FitOptions(chosen, run),
+        FitOptions(chosen, run or shared),
         starts=[None] * len(chosen),
         scheduler=scheduler,
         workers=workers,
@@ -216,7 +214,7 @@ storage_options, progress
         progress=progress,
     )
     root = xr.Dataset(attrs={"format": FORMAT, "version": VERSION})
-    return xr.DataTree.from_dict({"/": root, **dict(zip(names, fits, strict=True))})
+    return xr.DataTree.from_dict({"/": root, **{model.name: fit for model, fit in zip(chosen, fits, strict=True)}})
 
 
 def _fit(
@@ -456,6 +454,6 @@ def transform(
     return np.asarray(W, dtype=np.float32)
 
 
-def same_place(location: Location) -> str:
+def checkpoint_beside(location: Location) -> str:
     """Return where the checkpoint of a result is kept by default: beside it."""
     return f"{os.fspath(location).rstrip('/')}.checkpoint"

@@ -1,0 +1,5 @@
+"""``python -m dasknmf`` is the ``dasknmf`` command."""
+
+from dasknmf.cli import main
+
+main()

@@ -1,0 +1,52 @@
+"""What a network store says of itself, as plain values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dasknmf.network.store import Network
+
+
+def network_card(network: Network) -> dict[str, Any]:
+    """Return sizes, weights, degrees, checksum and provenance of a network, ready for JSON.
+
+    Parameters
+    ----------
+    network : Network
+        An open store.
+
+    Returns
+    -------
+    dict
+        ``genes``, ``edges`` (gene pairs, self-loops left out), ``density`` (share of pairs that are edges),
+        ``weight_minimum`` and ``weight_maximum`` of the edges, ``degree_median``, ``degree_maximum``,
+        ``isolated`` genes, ``frobenius_norm`` and more.
+    """
+    header = network.header
+    degree = network.degree
+    return {
+        "location": network.location,
+        "format": f"dasknmf-network {header.version}",
+        "layout": header.layout,
+        "genes": header.genes,
+        "edges": header.edges,
+        "self_loops": header.self_loops,
+        "isolated": header.isolated,
+        "density": round(header.density, 8),
+        "weight_minimum": header.minimum,
+        "weight_maximum": header.maximum,
+        "degree_median": float(np.median(degree)),
+        "degree_maximum": int(degree.max()),
+        "sum": header.total,
+        "frobenius_norm": float(np.sqrt(header.sum_of_squares)),
+        "tile": header.tile,
+        "tiles": network.grid.n_tiles,
+        "bytes_per_sweep": int(network.tile_weights.sum()),
+        "dtype": header.dtype,
+        "checksum": header.checksum,
+        "weights": header.weights,
+        "provenance": header.provenance,
+    }
