@@ -287,8 +287,8 @@ def _check_memory(grid: Grid, threads: int, limit: int | str | None) -> None:
     projected = INTERPRETER + READING_BYTES + threads * side * side * BYTES_PER_ENTRY
     if projected > parse_bytes(limit):
         msg = (
-            f"{threads} tiles of {side:,} × {side:,} genes in flight need {format_bytes(projected)}, above "
+            f"{threads} tiles of {side:,} × {side:,} genes need {format_bytes(projected)}, above "
             f"the limit of {format_bytes(parse_bytes(limit))}; take smaller tiles "
-            f"(--tile {max(1, side // 2)}), fewer threads (--threads 1) or a higher limit (--memory-limit {projected})"
+            f"(--tile {max(1, side // 2)}), or fewer threads (--threads 1), or raise the limit"
         )
         raise MemoryLimitError(msg)

@@ -53,7 +53,7 @@ BAD_TEXT = {
     ),
     "not numbers": (
         "g\ts1\ts2\ts3\na\tNA\t\t3\nb\t1\tinf\tx\n",
-        r"2 \('a'\), column 's1': 'NA'; line 2 \('a'\), column 's2': ''; line 3 \('b'\), .*'inf'; 4 in all; .*dropna",
+        r"2 \('a'\), column 's1': 'NA'; line 2 \('a'\), column 's2': ''; .*'inf'; 4 in all; .*dropna",
     ),
     "duplicates": ("g\ts1\ts2\ts3\na\t1\t2\t3\na\t1\t2\t4\n", "'a' is gene 1 and gene 2"),
     "nameless": ("g\ts1\ts2\ts3\n\t1\t2\t3\n", "gene 1 has no name"),
