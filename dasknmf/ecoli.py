@@ -100,7 +100,7 @@ def fetch_ecoli(cache_dir: str | os.PathLike[str] | None = None) -> Ecoli:
 
 
 def synthetic_ecoli(
-    *, genes: int = 1000, samples: int = 120, modules: int = 20, noise: float = 0.5, seed: int = 0
+    *, genes: int = 1000, samples: int = 120, modules: int = 20, noise: float = 1.0, seed: int = 0
 ) -> Ecoli:
     """Return expression with planted modules, in the form of :func:`fetch_ecoli`.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+import numpy as np
 from dask.system import CPU_COUNT
 
 from dasknmf.engine.kernels import sum_in_order
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 Handle = Any
+
+#: Up to this size, in bytes, a part of a result travels with its siblings: that costs less than a task to
+#: take it out, some 1 ms of the scheduler.
+SMALL_PART = 2**20
 
 
 @dataclass(frozen=True)
@@ -238,14 +243,22 @@ class Distributed:
     ) -> list[Handle]:
         """Submit the calls, and for each target the sum of what they return for it."""
         made = self.map(function, *zip(*calls, strict=True), label=label) if calls else []
-        places = [(call, place) for call, target in enumerate(targets) for place in range(len(target))]
-        picked = self.map(
-            _pick, [made[call] for call, _ in places], [place for _, place in places], label=f"{label}-part"
-        )
         parts: list[list[Handle]] = [[] for _ in shapes]
-        for (call, place), handle in zip(places, picked, strict=True):
-            parts[targets[call][place]].append(handle)
-        return self.map(sum_in_order, shapes, [dtype] * len(shapes), parts, label=f"{label}-sum")
+        places: list[list[int]] = [[] for _ in shapes]
+        for handle, target in zip(made, targets, strict=True):
+            for place, q in enumerate(target):
+                parts[q].append(handle)
+                places[q].append(place)
+        size = max(rows * columns for rows, columns in shapes) * np.dtype(dtype).itemsize
+        if size <= SMALL_PART:
+            return self.map(
+                _sum_places, shapes, [dtype] * len(shapes), parts, places, label=f"{label}-sum"
+            )
+        split = [
+            self.map(_pick, handles, where, label=f"{label}-part")
+            for handles, where in zip(parts, places, strict=True)
+        ]
+        return self.map(sum_in_order, shapes, [dtype] * len(shapes), split, label=f"{label}-sum")
 
     def get(self, handles: Sequence[Handle]) -> list[Any]:
         """Gather the values."""
@@ -254,6 +267,12 @@ class Distributed:
     def everywhere(self, function: Callable[[], Any]) -> None:
         """Call ``function`` in each worker process."""
         self.client.run(function)
+
+
+def _sum_places(
+    shape: tuple[int, int], dtype: DTypeLike, made: Sequence[Sequence[Any]], places: Sequence[int]
+) -> Any:
+    return sum_in_order(shape, dtype, [parts[place] for parts, place in zip(made, places, strict=True)])
 
 
 def _same(value: Any) -> Any:

@@ -24,6 +24,8 @@ INK = "#444444"
 COLOURS = "Blues"
 #: Factors and genes of each that still can be read in a third of a page.
 FACTORS, GENES = 12, 3
+#: Iterations from which a logarithmic axis has round numbers to show.
+MANY = 30
 
 
 def plot_recovery(recovery: xr.Dataset, *, ax: Axes | None = None) -> Axes:
@@ -43,7 +45,6 @@ def plot_recovery(recovery: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     a = recovery.attrs
     place = np.arange(1, recovery.sizes["module"] + 1)
-    middle = len(place) // 2
     for name, colour, label, above in (
         ("auroc", FOUND, f"factors, median {a['median_auroc']:.2f}", True),
         ("shuffled", CHANCE, f"gene labels shuffled, median {a['median_shuffled']:.2f}", False),
@@ -51,12 +52,13 @@ def plot_recovery(recovery: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         # sorted each on its own: the two curves are two distributions, not pairs
         values = np.sort(recovery[name].to_numpy())[::-1]
         ax.plot(place, values, color=colour, lw=2.5)
-        _beside(
-            ax, place[middle], values[middle], label, colour, above=above, ha="left" if above else "right"
-        )
+        # both curves fall, so there is room to the upper right and to the lower left of a point
+        at = len(place) * (1 if above else 2) // 3
+        _beside(ax, place[at], values[at], label, colour, above=above, ha="left" if above else "right")
     ax.axhline(a["threshold"], color=INK, lw=0.8, ls=(0, (4, 3)))
     found = f"{a['recovered']} of {a['modules']} above {a['threshold']} ({a['recovered_shuffled']} by chance)"
     _beside(ax, place[-1], a["threshold"], found, INK, above=True)
+    ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="known module, best first", ylabel="AUROC of the best factor", xlim=(0.5, len(place) + 0.5))
     ax.set_ylim(min(0.5, ax.get_ylim()[0]), 1.02)
     ax.set_title("Known modules found", loc="left")
@@ -87,11 +89,15 @@ def plot_convergence(fit: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         ax.axhline(bound, color=INK, lw=0.8, ls=(0, (4, 3)))
         text = f"Eckart–Young bound of rank {fit.sizes['factor']}: {bound:.3f}"
         _beside(ax, iteration[-1], bound, text, INK, above=False)
-        # room for the text below the bound
-        ax.set_ylim(bottom=bound - 0.15 * max(float(values[0]) - bound, 0.02))
-    # most of the way is gone in the first iterations
-    ax.set_xscale("log")
-    ax.xaxis.set_major_formatter("{x:g}")
+        # room for the text below the bound, and no drama where the first iteration is already close to it
+        span = max(float(values[0]) - bound, 0.02)
+        ax.set_ylim(bound - 0.2 * span, bound + 1.1 * span)
+    if len(values) > MANY:
+        # most of the way is gone in the first iterations
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:g}")
+    else:
+        ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="iteration", ylabel="relative error", xlim=(1, max(2, iteration[-1])))
     ax.set_title("Convergence", loc="left")
     return _plain(ax)
