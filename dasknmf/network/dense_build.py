@@ -109,7 +109,8 @@ class TileReader:
             block = self._merge(i, j, counts)
         except _Refused:
             explain(self)
-            raise
+            msg = f"{self.source.where} changed while it was read; import it again"
+            raise InputError(msg) from None
         with self._lock:
             self._tiles += 1
             self.nonzero += int(np.count_nonzero(block))

@@ -161,7 +161,7 @@ def import_network(
             read, origin = read_object(source, choices, scratch), type(source).__name__
         if read.reader == "BioGRID TAB3" and duplicates is None:
             policies = replace(policies, duplicates="max")
-        given = None if genes is None else gene_names(genes, options if is_remote(location) else {})
+        given = None if genes is None else gene_names(genes, options if _same_system(genes, location) else {})
         settings: dict[str, Any] = {
             "layout": layout,
             "tile": tile,
@@ -218,8 +218,10 @@ def _scratch(temp_dir: str | os.PathLike[str] | None) -> tempfile.TemporaryDirec
     return tempfile.TemporaryDirectory(prefix="dasknmf-", dir=temp_dir, ignore_cleanup_errors=True)
 
 
-def _same_system(source: str | os.PathLike[str], location: Location) -> bool:
+def _same_system(source: Any, location: Location) -> bool:
     """Tell whether both are URLs of the same protocol, so that one's options fit the other."""
+    if not isinstance(source, str | os.PathLike):
+        return False
     protocols = {os.fspath(place).partition("://")[0] for place in (source, location)}
     return is_remote(source) and is_remote(location) and len(protocols) == 1
 

@@ -106,9 +106,11 @@ def _is_header(rows: list[list[str]], columns: Sequence[Column] | None) -> bool:
         return True
     if looks_like_header(head):
         return True
-    places: Sequence[int] = range(2, len(head))
+    # a gene may be called 7, so only what cannot be a gene is looked at
+    places = set(range(2, len(head)))
     if columns and all(isinstance(column, int) for column in columns):
-        places = [int(column) - 1 for column in columns[2:]]
+        chosen = [int(column) - 1 for column in columns]
+        places = set(range(len(head))) - set(chosen[:2])
     following = rows[1] if len(rows) > 1 else []
     return any(
         k < min(len(head), len(following)) and not is_number(head[k]) and is_number(following[k])

@@ -69,7 +69,9 @@ class InputFile:
     @property
     def name(self) -> str:
         """Its last part alone."""
-        return PurePosixPath(self.where.partition("::")[0]).name
+        # file.mcool::/resolutions/10000, but also simplecache::s3://bucket/file.tsv
+        left, _, right = self.where.rpartition("::")
+        return PurePosixPath(right if "://" in right else left or right).name
 
     @property
     def compression(self) -> str:
@@ -118,6 +120,10 @@ class InputFile:
 
     def absent(self) -> InputError:
         """Return the error of a file that is not there."""
+        if is_remote(self.location):
+            return InputError(
+                f"{self.where}: nothing can be read there; check the address and the access to it"
+            )
         return InputError(f"{self.where}: there is no such file; check the path")
 
     def damaged(self, error: BaseException | str) -> InputError:

@@ -45,7 +45,7 @@ def gene_names(
         while names and not names[-1]:
             names.pop()
     else:
-        where, names = "genes", [str(name).strip() for name in genes]
+        where, names = "the gene list", [str(name).strip() for name in genes]
     array = np.array(names, dtype=object)
     check_genes(array, where=where)
     return array, where

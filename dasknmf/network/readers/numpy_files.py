@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from dasknmf.network.source import Chunk, Entries, Labels, Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dasknmf.network.readers.files import InputFile
 
@@ -28,12 +28,14 @@ _BLOCK = 2**18
 def read_npy(file: InputFile, path: str | None = None) -> Matrix:
     """Return the matrix of a .npy file, mapped into memory."""
     where = file.where
+    path = path or file.local(".npy")
+    with Path(path).open("rb") as opened:
+        if opened.read(6) != b"\x93NUMPY":
+            raise file.damaged(error="it does not begin like a .npy file")
     try:
-        array = np.load(path or file.local(".npy"), mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        if isinstance(error, InputError):
-            raise
-        if "allow_pickle" in str(error) or "Python objects" in str(error):
+        if "Python objects" in str(error):
             msg = (
                 f"{where} holds Python objects, which are never loaded; save numbers: numpy.save(path, array)"
             )
