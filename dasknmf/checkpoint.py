@@ -19,7 +19,7 @@ from dasknmf.solvers.alternating import AlternatingState
 from dasknmf.storage import Location, StorageOptions, exists, is_remote, local_path, remove
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dasknmf.driver import Model
     from dasknmf.events import Listener
@@ -66,7 +66,7 @@ class Checkpoints:
         self.location, self.identity = location, identity
         self.every_seconds, self.every_iterations = every_seconds, every_iterations
         self.listener, self.storage_options = listener, storage_options or {}
-        self.reads = lambda: 0
+        self.reads: Callable[[], int] = lambda: 0
         self._iteration = 0
         self._seconds = 0.0
 
@@ -76,9 +76,9 @@ class Checkpoints:
 
     def due(self, iteration: int, seconds: float) -> bool:
         """Tell whether it is time."""
-        return (self.every_iterations is not None and iteration - self._iteration >= self.every_iterations) or (
-            self.every_seconds is not None and seconds - self._seconds >= self.every_seconds
-        )
+        return (
+            self.every_iterations is not None and iteration - self._iteration >= self.every_iterations
+        ) or (self.every_seconds is not None and seconds - self._seconds >= self.every_seconds)
 
     def save(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
         """Write a checkpoint beside the last one, then put it in its place."""
@@ -91,7 +91,8 @@ class Checkpoints:
             arrays[f"{index}/gram"] = model.state.gram
             state = {name: value for name, value in asdict(model.state).items() if name != "gram"}
             history = {
-                name: getattr(model, name) for name in ("objective", "squared_error", "gradient", "stop_reason")
+                name: getattr(model, name)
+                for name in ("objective", "squared_error", "gradient", "stop_reason")
             }
             saved.append(
                 {
@@ -115,9 +116,7 @@ class Checkpoints:
         np.savez(buffer, **arrays)
         self._replace(buffer.getbuffer())
         self.begin(iteration, seconds)
-        self.listener(
-            CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began)
-        )
+        self.listener(CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began))
 
     def _replace(self, content: memoryview) -> None:
         if is_remote(self.location):
@@ -181,7 +180,10 @@ def _read(location: Location, storage_options: StorageOptions) -> Saved:
         with np.load(data, allow_pickle=False) as arrays:
             content = json.loads(arrays["content"].tobytes())
             if content.get("version") != VERSION:
-                msg = f"{where} is a checkpoint of version {content.get('version')}, this dasknmf reads {VERSION}; start again without --resume"
+                msg = (
+                    f"{where} is a checkpoint of version {content.get('version')}, this dasknmf reads {VERSION}; "
+                    "start again without --resume"
+                )
                 raise FormatError(msg)
             names = {f.name for f in fields(AlternatingState)}
             for index, model in enumerate(content["models"]):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-
 def parse_memory(value: int | str | None) -> int | None:
     """Return bytes for ``"4 GiB"``, ``"512MB"`` or a number of bytes.
 

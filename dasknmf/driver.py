@@ -158,13 +158,17 @@ class Run:
             for index in self.live
         }
         steps = [
-            PanelStep({index: {name: rows[q] for name, rows in named.items()} for index, named in split.items()})
+            PanelStep(
+                {index: {name: rows[q] for name, rows in named.items()} for index, named in split.items()}
+            )
             for q in range(len(self.operator.panels))
         ]
         self._panels = self.executor.put(steps, label="rows")
 
     def _start(self) -> None:
-        solvers = {index: self.models[index].solver for index in self.live if self.models[index].state is None}
+        solvers = {
+            index: self.models[index].solver for index in self.live if self.models[index].state is None
+        }
         if not solvers:
             return
         parts = self.executor.get(
@@ -205,7 +209,7 @@ class Run:
             )
             raise DasknmfError(msg)
         options, past = self.options, model.objective
-        if 0 < options.tol and model.state.relative_gradient <= options.tol:
+        if options.tol > 0 and model.state.relative_gradient <= options.tol:
             model.stop_reason, model.converged = "projected gradient below tol", True
         elif (
             options.tol_objective > 0

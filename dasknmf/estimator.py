@@ -124,7 +124,18 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             from sklearn.utils import check_random_state
 
             seed = check_random_state(seed).randint(2**31)
-        names = ("solver", "init", "l1_W", "l1_H", "l2_W", "l2_H", "diagonal", "tol", "tol_objective", "max_iter")
+        names = (
+            "solver",
+            "init",
+            "l1_W",
+            "l1_H",
+            "l2_W",
+            "l2_H",
+            "diagonal",
+            "tol",
+            "tol_objective",
+            "max_iter",
+        )
         self.n_components_ = min(self.n_components, X.shape[0])
         self.fit_ = nmf(
             X,
@@ -157,7 +168,12 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         X = validate_data(
-            self, X, reset=reset, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_non_negative=True
+            self,
+            X,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=[np.float64, np.float32],
+            ensure_non_negative=True,
         )
         return sp.csr_array(X) if sp.issparse(X) else X
 

@@ -116,7 +116,9 @@ def _labelled(network: Any) -> tuple[list[str] | None, Any]:
     if isinstance(network, pd.DataFrame):
         genes = [str(gene) for gene in network.index]
         if genes != [str(gene) for gene in network.columns]:
-            msg = "the DataFrame has different names on its rows and columns; reindex it: df.loc[genes, genes]"
+            msg = (
+                "the DataFrame has different names on its rows and columns; reindex it: df.loc[genes, genes]"
+            )
             raise InputError(msg)
         network = network.to_numpy()
     elif isinstance(network, xr.DataArray):
@@ -152,7 +154,9 @@ def check_matrix(matrix: Any) -> None:
     _check_values(values, "the matrix")
     largest = float(values.max()) if values.size else 0.0
     differs = abs(matrix - matrix.T) > ROUNDING * largest
-    where = np.argwhere(np.triu(differs)) if not sp.issparse(matrix) else np.argwhere(sp.triu(differs).toarray())
+    where = (
+        np.argwhere(np.triu(differs)) if not sp.issparse(matrix) else np.argwhere(sp.triu(differs).toarray())
+    )
     if len(where):
         shown = [f"A[{i}, {j}] = {matrix[i, j]:g}, A[{j}, {i}] = {matrix[j, i]:g}" for i, j in where[:3]]
         msg = (

@@ -197,7 +197,8 @@ storage_options, progress
 
     of_model, shared = split_options(options)
     chosen = tuple(
-        given if isinstance(given, ModelOptions) else ModelOptions(**{**of_model, **given}) for given in models
+        given if isinstance(given, ModelOptions) else ModelOptions(**{**of_model, **given})
+        for given in models
     )
     fits = _fit(
         network,
@@ -214,7 +215,9 @@ storage_options, progress
         progress=progress,
     )
     root = xr.Dataset(attrs={"format": FORMAT, "version": VERSION})
-    return xr.DataTree.from_dict({"/": root, **{model.name: fit for model, fit in zip(chosen, fits, strict=True)}})
+    return xr.DataTree.from_dict(
+        {"/": root, **{model.name: fit for model, fit in zip(chosen, fits, strict=True)}}
+    )
 
 
 def _fit(
@@ -400,9 +403,7 @@ def _solver(model: ModelOptions) -> Any:
     return solver_class(model.solver)(**penalties)
 
 
-def transform(
-    fit: xr.Dataset, rows: Any, *, max_iter: int = 500, tol: float = 1e-6
-) -> NDArray[np.float32]:
+def transform(fit: xr.Dataset, rows: Any, *, max_iter: int = 500, tol: float = 1e-6) -> NDArray[np.float32]:
     """Return the loadings of new genes on the factors of a fit: argmin over W ≥ 0 of ‖rows − W H‖.
 
     Parameters
@@ -441,9 +442,7 @@ def transform(
     Ht = fit["H"].values.T.astype(np.float64)
     Y = np.asarray(given @ Ht)
     G = Ht.T @ Ht
-    update = partial(
-        solver_class("hals")().update, Y=Y, G=G, FG=Y, l1=penalty["l1_W"], l2=penalty["l2_W"]
-    )
+    update = partial(solver_class("hals")().update, Y=Y, G=G, FG=Y, l1=penalty["l1_W"], l2=penalty["l2_W"])
     W = np.maximum(Y, 0) / max(float(np.trace(G)), np.finfo(float).tiny)
     for _ in range(max_iter):
         new = update(W)

@@ -85,7 +85,9 @@ def without(step: PanelStep, indices: tuple[int, ...]) -> PanelStep:
     return PanelStep({index: rows for index, rows in step.rows.items() if index not in indices})
 
 
-def exact_sums(step: PanelStep, AX: NDArray[np.float64], diagonal: NDArray[np.float64] | None) -> dict[int, Sums]:
+def exact_sums(
+    step: PanelStep, AX: NDArray[np.float64], diagonal: NDArray[np.float64] | None
+) -> dict[int, Sums]:
     """Return, per model, what the exact objective needs: ⟨A·Hᵀ, W⟩, both Grams and the diagonal's share."""
     found: dict[int, Sums] = {}
     first = 0

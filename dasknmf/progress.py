@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dasknmf.events import CheckpointWritten, IterationEnded, ModelEnded, RunEnded, RunStarted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dasknmf.events import Event, Listener
 
@@ -105,6 +105,31 @@ def progress_listener(*, quiet: bool = False) -> Iterator[Listener]:
 
 
 @contextmanager
+def counter(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function of (done, total) that shows how far a command is: a bar on a terminal, log lines elsewhere."""
+    if sys.stderr.isatty():
+        try:
+            from rich.console import Console
+            from rich.progress import Progress
+        except ImportError:
+            pass
+        else:
+            with Progress(console=Console(stderr=True), transient=True) as progress:
+                task = progress.add_task(label, total=1)
+                yield lambda done, total: progress.update(task, completed=done, total=total)
+            return
+    last = time.monotonic()
+
+    def log(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= LOG_EVERY:
+            last = time.monotonic()
+            logger.info("%s: %d of %d", label, done, total)
+
+    yield log
+
+
+@contextmanager
 def _bar() -> Iterator[Listener]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -123,7 +148,9 @@ def _bar() -> Iterator[Listener]:
             if isinstance(event, RunStarted):
                 progress.update(task, total=event.max_iter, completed=event.resumed_at)
             if isinstance(event, IterationEnded):
-                status = f"relative error {event.relative_error:.5f}  {rate(event):.2f} GB/s  {event.live} live"
+                status = (
+                    f"relative error {event.relative_error:.5f}  {rate(event):.2f} GB/s  {event.live} live"
+                )
                 progress.update(task, completed=event.iteration, status=status)
             else:
                 console.print(describe(event), highlight=False)

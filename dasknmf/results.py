@@ -183,7 +183,9 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
         msg = f"{where} is not a Zarr group ({type(error).__name__}); needs a result of dasknmf fit"
         raise FormatError(msg) from error
     if attributes.get("format") != FORMAT:
-        msg = f"{where} is a Zarr group but not a dasknmf fit; make one with: dasknmf fit NETWORK -k 32 -o FIT"
+        msg = (
+            f"{where} is a Zarr group but not a dasknmf fit; make one with: dasknmf fit NETWORK -k 32 -o FIT"
+        )
         raise FormatError(msg)
     if attributes.get("complete") is not True:
         msg = f"{where} was never finished (its writer was stopped); remove it and fit again"

@@ -65,7 +65,9 @@ def read_storage_options(file: Location | None = None) -> StorageOptions:
         msg = f"storage options file {given}: {error}"
         raise InputError(msg) from error
     if not isinstance(options, dict):
-        msg = f"storage options file {given}: holds {type(options).__name__}, needs a mapping of option: value"
+        msg = (
+            f"storage options file {given}: holds {type(options).__name__}, needs a mapping of option: value"
+        )
         raise InputError(msg)
     return options
 
@@ -175,5 +177,3 @@ def publish(
     except BaseException:
         remove(aside)
         raise
-
-

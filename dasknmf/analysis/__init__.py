@@ -1,0 +1,1 @@
+"""Analyses of fits: xarray in, xarray or tables out."""

@@ -1,0 +1,1 @@
+"""The machine: plans, kernels, executors and the A·X operator."""

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from dask.system import CPU_COUNT
 
-from dasknmf.engine.kernels import sum_in_order
 from dasknmf.blas import one_blas_thread
+from dasknmf.engine.kernels import sum_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -251,9 +251,7 @@ class Distributed:
                 places[q].append(place)
         size = max(rows * columns for rows, columns in shapes) * np.dtype(dtype).itemsize
         if size <= SMALL_PART:
-            return self.map(
-                _sum_places, shapes, [dtype] * len(shapes), parts, places, label=f"{label}-sum"
-            )
+            return self.map(_sum_places, shapes, [dtype] * len(shapes), parts, places, label=f"{label}-sum")
         split = [
             self.map(_pick, handles, where, label=f"{label}-part")
             for handles, where in zip(parts, places, strict=True)

@@ -36,7 +36,9 @@ class Projection:
         return sum(self.client.values())
 
 
-def project(plan: Plan, capacity: Capacity, *, columns: int, widest: int, tile_bytes: int, live: int) -> Projection:
+def project(
+    plan: Plan, capacity: Capacity, *, columns: int, widest: int, tile_bytes: int, live: int
+) -> Projection:
     """Project the memory of a run.
 
     Parameters

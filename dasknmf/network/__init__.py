@@ -1,0 +1,1 @@
+"""The data: the network store, its readers and writers, co-expression."""

@@ -1,0 +1,1 @@
+"""Figures, each a function of a Dataset that returns its Axes."""

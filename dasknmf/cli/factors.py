@@ -1,123 +1,18 @@
-"""The command line: each command calls the Python function of its name, with the same options and defaults."""
+"""Commands on factors: fit, top-genes, export."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dasknmf import __version__
-from dasknmf.errors import DasknmfError, InputError, NotConvergedError
+from dasknmf.cli.shared import Numbers, config_option, force_option, json_option, storage_of
+from dasknmf.errors import InputError, NotConvergedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-DONE, FAILED, USAGE, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
-
-
-def main() -> None:
-    """Run a command and leave with its exit code: 0 done, 1 failed, 2 usage, 3 not converged (--strict)."""
-    try:
-        code = commands(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("dasknmf: interrupted; a fit goes on from its last checkpoint with --resume", err=True)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # the reader of stdout has gone, such as `| head`; nothing may be flushed to it on the way out
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(DONE)
-    except DasknmfError as error:
-        if os.environ.get("DASKNMF_DEBUG"):
-            raise
-        click.echo(f"dasknmf: {error}", err=True)
-        sys.exit(NOT_CONVERGED if isinstance(error, NotConvergedError) else FAILED)
-    sys.exit(code or DONE)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="dasknmf")
-@click.option(
-    "--storage-options",
-    type=click.Path(exists=True, dir_okay=False),
-    help="JSON or YAML file with the options of an object store.",
-)
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@click.pass_context
-def commands(context: click.Context, storage_options: str | None, quiet: bool) -> None:  # noqa: FBT001
-    """Non-negative factorization of gene networks that do not fit in memory."""
-    import logging
-
-    context.obj = {"storage_options": storage_options, "quiet": quiet}
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s")
-    logging.getLogger("dasknmf").setLevel(logging.WARNING if quiet else logging.INFO)
-
-
-def _storage(context: click.Context) -> dict[str, Any]:
-    from dasknmf.storage import read_storage_options
-
-    return read_storage_options(context.obj["storage_options"])
-
-
-def _read_config(context: click.Context, _: click.Parameter, path: str | None) -> None:
-    """Take the defaults of a command from a YAML file with the names of its options."""
-    if path is None:
-        return
-    import yaml
-
-    try:
-        given = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        msg = f"config {path}: {error}"
-        raise InputError(msg) from error
-    known = {parameter.name for parameter in context.command.params}
-    unknown = [name for name in given if name not in known] if isinstance(given, dict) else ["a mapping is needed"]
-    if unknown:
-        msg = f"config {path}: {unknown[0]!r} is not an option of {context.command.name}; there are: {', '.join(sorted(known - {'config', None}))}"  # type: ignore[type-var]
-        raise InputError(msg)
-    context.default_map = {**(context.default_map or {}), **given}
-
-
-config_option = click.option(
-    "--config",
-    type=click.Path(exists=True, dir_okay=False),
-    callback=_read_config,
-    is_eager=True,
-    expose_value=False,
-    help="YAML file with the names of these options.",
-)
-force_option = click.option("-f", "--force", is_flag=True, help="Replace what is at the output.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-
-
-class Numbers(click.ParamType):
-    """Whole numbers: ``32``, ``8,16,32`` or ``0:5`` (0 to 4)."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
-        """Return the list of numbers."""
-        if isinstance(value, list):
-            return value
-        numbers: list[int] = []
-        try:
-            for part in str(value).split(","):
-                if ":" in part:
-                    numbers += range(*(int(end) for end in part.split(":")))
-                else:
-                    numbers.append(int(part))
-        except (ValueError, TypeError):
-            numbers = []
-        if not numbers:
-            self.fail(f"{value!r}: give whole numbers such as 32, 8,16,32 or 0:5", param, ctx)
-        return numbers
 
 
 def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -150,18 +45,22 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@commands.command()
+@click.command()
 @click.argument("network")
 @click.option("-k", "--n-components", type=Numbers(), required=True, help="Rank; several share every read.")
 @click.option("-o", "--output", required=True, help="Where the factors go, a path or URL.")
 @click.option("--solver", default="hals", show_default=True, help="hals or mu; several with commas.")
 @click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of the random start.")
 @_fit_options
-@click.option("--scheduler", default="threads", show_default=True, help="threads, local, an address or a file.")
+@click.option(
+    "--scheduler", default="threads", show_default=True, help="threads, local, an address or a file."
+)
 @click.option("--workers", type=int, help="Threads, or processes of --scheduler local.")
 @click.option("--memory-limit", help="Of each process, such as 4GiB.")
 @click.option("--checkpoint", help="Checkpoint file.  [default: beside the output]")
-@click.option("--checkpoint-seconds", type=float, default=60.0, show_default=True, help="Seconds between checkpoints.")
+@click.option(
+    "--checkpoint-seconds", type=float, default=60.0, show_default=True, help="Seconds between checkpoints."
+)
 @click.option("--checkpoint-iterations", type=int, help="Iterations between checkpoints.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if there is one.")
 @click.option("--strict", is_flag=True, help="Leave with 3 when a model has not converged.")
@@ -171,6 +70,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.pass_context
 def fit(
     context: click.Context,
+    /,
     network: str,
     n_components: list[int],
     output: str,
@@ -189,7 +89,7 @@ def fit(
     from dasknmf.results import save
     from dasknmf.storage import exists
 
-    storage = _storage(context)
+    storage = storage_of(context)
     if exists(output, storage_options=storage) and not force:
         msg = f"{output} exists already; choose another name, or overwrite it with --force"
         raise InputError(msg)
@@ -243,36 +143,13 @@ def _report_fits(fits: dict[str, Any], output: str, *, as_json: bool) -> None:
     click.echo(f"saved {output}")
 
 
-@commands.command()
-@click.argument("network")
-@click.option("--verify", is_flag=True, help="Read every tile and compare it with its checksum.")
-@json_option
-@click.pass_context
-def info(context: click.Context, network: str, verify: bool, as_json: bool) -> None:  # noqa: FBT001
-    """Print what is in NETWORK."""
-    from dasknmf.network.card import network_card
-    from dasknmf.network.store import open_network
-
-    opened = open_network(network, storage_options=_storage(context))
-    if verify:
-        opened.verify()
-    card = {**network_card(opened), **({"verified": True} if verify else {})}
-    if as_json:
-        click.echo(json.dumps(card))
-        return
-    width = max(map(len, card))
-    for name, value in card.items():
-        shown = json.dumps(value) if isinstance(value, dict) else f"{value:,}" if isinstance(value, int) else value
-        click.echo(f"{name:{width}}  {shown}")
-
-
 def _one_model(context: click.Context, path: str, model: str | None) -> Any:
     """Load a fit; of a result with several models, the one that is named."""
     import xarray as xr
 
     from dasknmf.results import load
 
-    loaded = load(path, storage_options=_storage(context))
+    loaded = load(path, storage_options=storage_of(context))
     if isinstance(loaded, xr.Dataset):
         return loaded
     names = list(loaded.children)
@@ -285,15 +162,18 @@ def _one_model(context: click.Context, path: str, model: str | None) -> Any:
 model_option = click.option("--model", help="Which model, of a result with several.")
 
 
-@commands.command("top-genes")
+@click.command("top-genes")
 @click.argument("fit")
-@click.option("-n", "--number", type=click.IntRange(min=1), default=10, show_default=True, help="Genes a factor.")
+@click.option(
+    "-n", "--number", type=click.IntRange(min=1), default=10, show_default=True, help="Genes a factor."
+)
 @click.option("--long", "as_table", is_flag=True, help="One row a gene, with its loading, as TSV.")
 @model_option
 @json_option
 @click.pass_context
-def top_genes_command(
+def top_genes(
     context: click.Context,
+    /,
     fit: str,
     number: int,
     as_table: bool,  # noqa: FBT001
@@ -301,9 +181,9 @@ def top_genes_command(
     as_json: bool,  # noqa: FBT001
 ) -> None:
     """Print the genes with the largest loadings of each factor of FIT, on both sides."""
-    from dasknmf.analysis.genes import top_genes
+    from dasknmf.analysis.genes import top_genes as table_of
 
-    table = top_genes(_one_model(context, fit, model), n=number)
+    table = table_of(_one_model(context, fit, model), n=number)
     if as_json:
         click.echo(table.to_json(orient="records"))
     elif as_table:
@@ -313,29 +193,14 @@ def top_genes_command(
             click.echo(f"{factor}\t{side}\t{' '.join(genes['gene'])}")
 
 
-@commands.command()
+@click.command()
 @click.argument("fit")
 @click.argument("output")
 @model_option
 @force_option
 @click.pass_context
-def export(context: click.Context, fit: str, output: str, model: str | None, force: bool) -> None:  # noqa: FBT001
+def export(context: click.Context, /, fit: str, output: str, model: str | None, force: bool) -> None:  # noqa: FBT001
     """Write FIT for other tools: OUTPUT ends in .tsv, .tsv.gz, .h5ad (AnnData) or .rnk (GSEA, a folder)."""
     from dasknmf.export import export as write
 
     click.echo(f"saved {write(_one_model(context, fit, model), output, overwrite=force)}")
-
-
-@commands.command()
-@click.option("--synthetic", is_flag=True, help="Planted modules instead of the E. coli compendium; offline.")
-@click.option("-o", "--output", default="dasknmf-demo", show_default=True, help="Folder for the results.")
-@click.option("--scheduler", default="threads", show_default=True, help="threads, local, an address or a file.")
-def demo(synthetic: bool, output: str, scheduler: str) -> None:  # noqa: FBT001
-    """Factorize a real gene network: 3,923 E. coli genes, and compare with 92 published modules."""
-    from dasknmf.demo import run_demo
-
-    run_demo(output, synthetic=synthetic, scheduler=scheduler, echo=click.echo)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,71 @@
+"""The command line: each command calls the Python function of its name, with the same options and defaults."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import click
+
+from dasknmf import __version__
+from dasknmf.cli.factors import export, fit, top_genes
+from dasknmf.cli.networks import coexpress, import_, info
+from dasknmf.errors import DasknmfError, NotConvergedError
+
+DONE, FAILED, USAGE, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main() -> None:
+    """Run a command and leave with its exit code: 0 done, 1 failed, 2 usage, 3 not converged (--strict)."""
+    try:
+        code = commands(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("dasknmf: interrupted; a fit goes on from its last checkpoint with --resume", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of stdout has gone, such as `| head`; nothing may be flushed to it on the way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)
+    except DasknmfError as error:
+        if os.environ.get("DASKNMF_DEBUG"):
+            raise
+        click.echo(f"dasknmf: {error}", err=True)
+        sys.exit(NOT_CONVERGED if isinstance(error, NotConvergedError) else FAILED)
+    sys.exit(code or DONE)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="dasknmf")
+@click.option(
+    "--storage-options",
+    type=click.Path(exists=True, dir_okay=False),
+    help="JSON or YAML file with the options of an object store.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@click.pass_context
+def commands(context: click.Context, /, storage_options: str | None, quiet: bool) -> None:  # noqa: FBT001
+    """Non-negative factorization of gene networks that do not fit in memory."""
+    context.obj = {"storage_options": storage_options, "quiet": quiet}
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s")
+    logging.getLogger("dasknmf").setLevel(logging.WARNING if quiet else logging.INFO)
+
+
+@click.command()
+@click.option("--synthetic", is_flag=True, help="Planted modules instead of the E. coli compendium; offline.")
+@click.option("-o", "--output", default="dasknmf-demo", show_default=True, help="Folder for the results.")
+@click.option(
+    "--scheduler", default="threads", show_default=True, help="threads, local, an address or a file."
+)
+def demo(synthetic: bool, output: str, scheduler: str) -> None:  # noqa: FBT001
+    """Factorize a real gene network: 3,923 E. coli genes, and compare with 92 published modules."""
+    from dasknmf.demo import run_demo
+
+    run_demo(output, synthetic=synthetic, scheduler=scheduler, echo=click.echo)
+
+
+for command in (import_, coexpress, info, fit, top_genes, export, demo):
+    commands.add_command(command)

@@ -1,1 +1,0 @@
-from dasknmf.blas import one_blas_thread as one_blas_thread
