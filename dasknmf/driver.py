@@ -46,7 +46,7 @@ class Model:
     @property
     def columns(self) -> int:
         """Columns of A·X it needs."""
-        return next(iter(self.rows.values())).shape[1]
+        return int(next(iter(self.rows.values())).shape[1])
 
 
 class Snapshot(Protocol):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from dasknmf.errors import InputError, missing_dependency
 from dasknmf.storage import remove
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     import anndata as ad
@@ -70,7 +70,7 @@ def export(fit: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = F
     elif ending == ".rnk":
         write = lambda aside: _write_ranked(fit, aside)  # noqa: E731
     else:
-        compression = "gzip" if ending.endswith(".gz") else None
+        compression: Literal["gzip"] | None = "gzip" if ending.endswith(".gz") else None
         write = lambda aside: to_table(fit).to_csv(aside, sep="\t", compression=compression)  # noqa: E731
     aside = target.with_name(f".{uuid.uuid4().hex[:8]}.partial-{target.name}")
     try:

@@ -150,7 +150,7 @@ def check_matrix(matrix: Any) -> None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] == 0:
         msg = f"the matrix has shape {matrix.shape}; needs a square one, genes × genes"
         raise InputError(msg)
-    values = matrix.data if sp.issparse(matrix) else matrix
+    values: Any = matrix.data if sp.issparse(matrix) else matrix
     _check_values(values, "the matrix")
     largest = float(values.max()) if values.size else 0.0
     differs = abs(matrix - matrix.T) > ROUNDING * largest
@@ -182,7 +182,7 @@ def check_rows(rows: Any, n: int) -> Any:
     return given
 
 
-def _check_values(values: NDArray[Any], name: str) -> None:
+def _check_values(values: Any, name: str) -> None:
     for problem, bad, advice in (
         ("not finite", ~np.isfinite(values), "replace them first"),
         ("negative", values < 0, "clip or take absolute values first"),

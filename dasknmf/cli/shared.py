@@ -11,6 +11,7 @@ from dasknmf.errors import InputError
 
 
 def storage_of(context: click.Context) -> dict[str, Any]:
+    """Return the options of the object store, from --storage-options or the environment."""
     from dasknmf.storage import read_storage_options
 
     return read_storage_options(context.obj["storage_options"])
@@ -27,12 +28,14 @@ def read_config(context: click.Context, /, _: click.Parameter, path: str | None)
     except yaml.YAMLError as error:
         msg = f"config {path}: {error}"
         raise InputError(msg) from error
-    known = {parameter.name for parameter in context.command.params}
-    unknown = (
-        [name for name in given if name not in known] if isinstance(given, dict) else ["a mapping is needed"]
-    )
+    known = {str(parameter.name) for parameter in context.command.params}
+    if not isinstance(given, dict):
+        msg = f"config {path}: holds {type(given).__name__}, needs a mapping of option: value"
+        raise InputError(msg)
+    unknown = sorted(set(given) - known)
     if unknown:
-        msg = f"config {path}: {unknown[0]!r} is not an option of {context.command.name}; there are: {', '.join(sorted(known - {'config', None}))}"  # type: ignore[type-var]
+        there = ", ".join(sorted(known - {"config"}))
+        msg = f"config {path}: {unknown[0]!r} is not an option of {context.command.name}; there are: {there}"
         raise InputError(msg)
     context.default_map = {**(context.default_map or {}), **given}
 
@@ -49,7 +52,7 @@ force_option = click.option("-f", "--force", is_flag=True, help="Replace what is
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
-class Numbers(click.ParamType):
+class Numbers(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic since click 8.5
     """Whole numbers: ``32``, ``8,16,32`` or ``0:5`` (0 to 4)."""
 
     name = "numbers"

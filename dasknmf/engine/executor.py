@@ -109,7 +109,7 @@ class Threads:
 
     @property
     def capacity(self) -> Capacity:
-        """This process."""
+        """One process: the one we are in."""
         from distributed.system import MEMORY_LIMIT
 
         return Capacity(1, self.workers, self._memory or MEMORY_LIMIT, local=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,8 +76,7 @@ class Panels:
     @cached_property
     def bounds(self) -> tuple[tuple[int, int], ...]:
         """First gene and the one after the last of each row panel."""
-        spans = zip(self.cuts, self.cuts[1:], strict=False)
-        return tuple((self.grid.bounds(a)[0], self.grid.bounds(b - 1)[1]) for a, b in spans)
+        return tuple((self.grid.bounds(a)[0], self.grid.bounds(b - 1)[1]) for a, b in pairwise(self.cuts))
 
     @property
     def rows(self) -> tuple[int, ...]:
@@ -163,7 +163,7 @@ def make_plan(grid: Grid, weights: NDArray[np.int64]) -> Plan:
     for index, (rows, columns, weight) in enumerate(blocks):
         touched = {
             q
-            for q, (a, b) in enumerate(zip(cuts, cuts[1:], strict=False))
+            for q, (a, b) in enumerate(pairwise(cuts))
             if (rows[0] <= a and b <= rows[1]) or (columns[0] <= a and b <= columns[1])
         }
         groups.append(Group(index, rows, columns, tuple(sorted(touched)), weight))
