@@ -142,6 +142,7 @@ def _draw(fit: xr.Dataset, recovery: xr.Dataset, file: Path, echo: Callable[[str
     from dasknmf.errors import MissingDependencyError
     from dasknmf.report.figures import demo_figure
 
+    file.unlink(missing_ok=True)
     try:
         figure = demo_figure(fit, recovery)
     except MissingDependencyError as error:

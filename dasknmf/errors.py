@@ -32,7 +32,7 @@ class NotConvergedError(DasknmfError, RuntimeError):
     """A fit stopped before its tolerance, where the caller asked for that to be an error."""
 
 
-def missing_dependency(library: str, /, *, extra: str, purpose: str) -> MissingDependencyError:
+def missing_dependency(library: str, *, extra: str, purpose: str) -> MissingDependencyError:
     """Return the error that names the extra to install.
 
     Parameters

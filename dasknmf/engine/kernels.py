@@ -101,6 +101,7 @@ class ArraySource:
             i, j = entries.row // grid.tile, entries.col // grid.tile
             counts = np.zeros((grid.panels, grid.panels), dtype=np.int64)
             np.add.at(counts, (i, j), 8)
-            return counts[np.triu_indices(grid.panels)]
+            return np.asarray(counts[np.triu_indices(grid.panels)])
         sides = np.array([b - a for a, b in map(grid.bounds, range(grid.panels))], dtype=np.int64)
-        return (np.outer(sides, sides) * self.matrix.itemsize)[np.triu_indices(grid.panels)]
+        bytes_of = np.outer(sides, sides) * self.matrix.itemsize
+        return np.asarray(bytes_of[np.triu_indices(grid.panels)])

@@ -39,7 +39,7 @@ def random_start(
     >>> W.shape, bool((W > 0).all()), bool((W == Ht).any())
     ((5, 2), True, False)
     """
-    scale = np.sqrt(max(mean, np.finfo(np.float32).tiny) / k)
+    scale = np.sqrt(max(mean, float(np.finfo(np.float32).tiny)) / k)
     factors = []
     for factor in (0, 1):
         rows = [
