@@ -283,12 +283,17 @@ def _check_memory(grid: Grid, threads: int, limit: int | str | None) -> None:
         return
     from dask.utils import format_bytes, parse_bytes
 
+    try:
+        allowed = parse_bytes(limit)
+    except ValueError as error:
+        msg = f"memory_limit={limit!r}: needs bytes, or a size such as '4GiB'"
+        raise InputError(msg) from error
     side = min(grid.tile, grid.n)
     projected = INTERPRETER + READING_BYTES + threads * side * side * BYTES_PER_ENTRY
-    if projected > parse_bytes(limit):
+    if projected > allowed:
         msg = (
             f"{threads} tiles of {side:,} × {side:,} genes need {format_bytes(projected)}, above "
-            f"the limit of {format_bytes(parse_bytes(limit))}; take smaller tiles "
+            f"the limit of {format_bytes(allowed)}; take smaller tiles "
             f"(--tile {max(1, side // 2)}), or fewer threads (--threads 1), or raise the limit"
         )
         raise MemoryLimitError(msg)

@@ -45,16 +45,16 @@ def plot_recovery(recovery: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     ax = _axes(ax)
     a = recovery.attrs
     place = np.arange(1, recovery.sizes["module"] + 1)
-    for name, colour, label, above in (
-        ("auroc", FOUND, f"factors, median {a['median_auroc']:.2f}", True),
-        ("shuffled", CHANCE, f"gene labels shuffled, median {a['median_shuffled']:.2f}", False),
+    for name, colour, label in (
+        ("auroc", FOUND, f"factors, median {a['median_auroc']:.2f}"),
+        ("shuffled", CHANCE, f"gene labels shuffled, median {a['median_shuffled']:.2f}"),
     ):
         # sorted each on its own: the two curves are two distributions, not pairs
         values = np.sort(recovery[name].to_numpy())[::-1]
         ax.plot(place, values, color=colour, lw=2.5)
-        # both curves fall, so there is room to the upper right and to the lower left of a point
-        at = len(place) * (1 if above else 2) // 3
-        _beside(ax, place[at], values[at], label, colour, above=above, ha="left" if above else "right")
+        # the curves fall, so there is room to the lower left of a point
+        at = len(place) * 5 // 8
+        _beside(ax, place[at], values[at], label, colour, above=False)
     ax.axhline(a["threshold"], color=INK, lw=0.8, ls=(0, (4, 3)))
     found = f"{a['recovered']} of {a['modules']} above {a['threshold']} ({a['recovered_shuffled']} by chance)"
     _beside(ax, place[-1], a["threshold"], found, INK, above=True)
@@ -218,9 +218,9 @@ def _grid(ax: Axes, shape: tuple[int, ...]) -> None:
     ax.spines[:].set_visible(False)
 
 
-def _beside(ax: Axes, x: float, y: float, text: str, colour: str, *, above: bool, ha: str = "right") -> None:
+def _beside(ax: Axes, x: float, y: float, text: str, colour: str, *, above: bool) -> None:
     va, offset = ("bottom", 4) if above else ("top", -5)
-    ax.annotate(text, (x, y), (0, offset), textcoords="offset points", ha=ha, va=va, color=colour)
+    ax.annotate(text, (x, y), (0, offset), textcoords="offset points", ha="right", va=va, color=colour)
 
 
 def _plain(ax: Axes) -> Axes:

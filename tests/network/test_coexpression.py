@@ -1,5 +1,7 @@
+import errno
 import tempfile
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -236,6 +238,16 @@ def test_a_projection_above_the_memory_limit_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_says_where_and_what_to_set(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dasknmf.network.spool.tempfile.TemporaryFile", lambda **_: Mock(write=full))
+    with pytest.raises(InputError, match=r"is full after 0 rows of ndarray .*export TMPDIR=FOLDER"):
+        dasknmf.coexpression(VALUES, tmp_path / "n.zarr", genes=GENES)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_progress_counts_tiles(tmp_path):
     seen = []
     dasknmf.coexpression(
@@ -256,6 +268,7 @@ def test_progress_counts_tiles(tmp_path):
         ({"power": 0}, "power=0: needs a number above 0, such as 6"),
         ({"threshold": 2}, "threshold=2: needs a number from 0 to 1"),
         ({"tile": 0}, "tile=0"),
+        ({"memory_limit": "lots"}, "memory_limit='lots': needs bytes"),
         ({"layer": "counts"}, "layer='counts' is for AnnData"),
     ],
 )
