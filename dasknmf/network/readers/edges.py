@@ -193,7 +193,8 @@ class EdgeList:
             sep=dialect.separator or r"\s+",
             header=None,
             names=list(range(dialect.width)),
-            usecols=self._chosen if dialect.separator else None,
+            # without it the parser itself refuses a line that is too long
+            usecols=self._chosen if self._counted else None,
             dtype=dtypes,
             skiprows=dialect.skipped,
             chunksize=self.lines_at_once,

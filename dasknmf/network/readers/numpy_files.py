@@ -65,7 +65,7 @@ class _Member:
         wanted = count * self.dtype.itemsize
         data = self._stream.read(wanted)
         if len(data) < wanted:
-            raise EOFError("an array ends too early")  # noqa: EM101
+            raise EOFError("an array ends too early")
         return np.frombuffer(data, dtype=self.dtype)
 
     def everything(self) -> np.ndarray[Any, Any]:
@@ -154,5 +154,5 @@ def _stream(file: InputFile, layout: str, parts: tuple[str, str], n: int) -> Ite
             size = min(_BLOCK, count - start)
             row, column, weight = (member.take(size) for member in (first, second, weights))
             if max(row.max(), column.max()) >= n or min(row.min(), column.min()) < 0:
-                raise ValueError("an index is outside the matrix")  # noqa: EM101
+                raise ValueError("an index is outside the matrix")
             yield row, column, weight.astype(np.float64), (start + size) / count
