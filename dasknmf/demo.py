@@ -105,7 +105,7 @@ def _folder(folder: str | os.PathLike[str]) -> Path:
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        msg = f"{place}: cannot be made a folder ({error.strerror}); name another: dasknmf demo FOLDER"
+        msg = f"{place}: cannot be made a folder ({error.strerror}); name another: dasknmf demo -o FOLDER"
         raise InputError(msg) from error
     return place
 

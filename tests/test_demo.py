@@ -169,5 +169,5 @@ def test_without_matplotlib_only_the_picture_is_missing(demonstration, tmp_path,
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cannot be made a folder .*dasknmf demo FOLDER"):
+    with pytest.raises(InputError, match=r"cannot be made a folder .*dasknmf demo -o FOLDER"):
         run_demo(tmp_path / "file", synthetic=True)

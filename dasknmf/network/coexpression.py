@@ -294,6 +294,6 @@ def _check_memory(grid: Grid, threads: int, limit: int | str | None) -> None:
         msg = (
             f"{threads} tiles of {side:,} × {side:,} genes need {format_bytes(projected)}, above "
             f"the limit of {format_bytes(allowed)}; take smaller tiles "
-            f"(--tile {max(1, side // 2)}), or fewer threads (--threads 1), or raise the limit"
+            f"(--tile {max(1, side // 2)}), or fewer threads (threads=1), or raise the limit"
         )
         raise MemoryLimitError(msg)

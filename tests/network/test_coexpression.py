@@ -233,7 +233,7 @@ def test_a_taken_place_is_refused_before_anything_is_read(tmp_path):
 
 
 def test_a_projection_above_the_memory_limit_is_refused(tmp_path):
-    with pytest.raises(MemoryLimitError, match=r"fewer threads \(--threads 1\)"):
+    with pytest.raises(MemoryLimitError, match=r"fewer threads \(threads=1\)"):
         dasknmf.coexpression(VALUES, tmp_path / "n.zarr", genes=GENES, memory_limit="100MiB")
     assert list(tmp_path.iterdir()) == []
 
