@@ -7,44 +7,42 @@ temporary copy of the expression on disk.
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
 from dasknmf import __version__
-from dasknmf.errors import InputError, MemoryLimitError, offenders
+from dasknmf.errors import InputError, MemoryLimitError
 from dasknmf.network.build import build_from_tiles
 from dasknmf.network.expression import open_expression
+from dasknmf.network.expression_text import FEWEST_COLUMNS, block_length
 from dasknmf.network.policies import one_of
-from dasknmf.network.spool import Spool
+from dasknmf.network.standardised import Constant, standardised
 from dasknmf.network.tiles import LARGEST_SPARSE_TILE, Grid, dense_tile
 from dasknmf.network.weighting import Diagonal, Method, Sign, Weighting
 from dasknmf.storage import exists, read_storage_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import anndata as ad
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-    from dasknmf.network.expression import Expression
     from dasknmf.network.expression_matrix import Axis
+    from dasknmf.network.standardised import Rows
     from dasknmf.network.store import Network
     from dasknmf.network.writer import Codec
     from dasknmf.storage import Location, StorageOptions
 
 Layout = Literal["auto", "dense", "sparse"]
-Constant = Literal["error", "zero", "drop"]
 
 #: Peak bytes for each entry of a tile in flight: the float64 product and its power, then the writer's copies.
 BYTES_PER_ENTRY = 40
 #: Interpreter, numpy, zarr and Dask before anything is read.
 INTERPRETER = 2**28
-#: Blocks of 16 MiB while expression is read: given, ranked, standardised, and temporaries of each.
-READING_BYTES = 6 * 2**24
+#: Copies of a block of expression while it is read: given, ranked, standardised, and temporaries of each.
+BLOCK_COPIES = 6
 
 
 def coexpression(
@@ -174,10 +172,10 @@ def coexpression(
 
     with (
         open_expression(expression, genes_in=genes_in, genes=genes, layer=layer) as opened,
-        _standardised(opened, weighting.method, constant) as rows,
+        standardised(opened, weighting.method, constant) as rows,
     ):
         grid = Grid(len(rows.genes), tile or dense_tile(len(rows.genes)))
-        _check_memory(grid, threads, memory_limit)
+        _check_memory(grid, opened.samples, threads, memory_limit)
         return build_from_tiles(
             location,
             lambda i, j: _tile(rows, weighting, grid, i, j),
@@ -200,70 +198,7 @@ def coexpression(
         )
 
 
-@dataclass
-class _Rows:
-    """Rows of mean 0 and length 1, so that products are correlations; a constant row is 0 and isolated."""
-
-    genes: list[str]
-    values: NDArray[np.float64]
-    isolated: NDArray[np.bool_]
-    constants: int
-
-
-@contextmanager
-def _standardised(opened: Expression, method: Method, constant: Constant) -> Iterator[_Rows]:
-    kept: list[NDArray[np.intp]] = []
-    flat: list[NDArray[np.intp]] = []
-    with Spool(opened.samples, purpose=opened.where) as spool:
-        start = 0
-        for block in opened.blocks:
-            rows, is_flat = _standardise(block, method)
-            flat.append(start + np.flatnonzero(is_flat))
-            kept.append(start + np.flatnonzero(~is_flat if constant == "drop" else np.ones_like(is_flat)))
-            spool.append(rows[~is_flat] if constant == "drop" else rows)
-            start += len(block)
-        constants = np.concatenate(flat) if flat else np.empty(0, np.intp)
-        _check_constants(opened, constants, constant, spool.rows)
-        isolated = np.zeros(spool.rows, dtype=bool)
-        if constant == "zero":
-            isolated[constants] = True
-        genes = [opened.genes[i] for i in np.concatenate(kept)]
-        yield _Rows(genes, spool.array(), isolated, len(constants))
-
-
-def _check_constants(opened: Expression, constants: NDArray[np.intp], constant: Constant, rows: int) -> None:
-    if len(constants) and constant == "error":
-        shown = [f"gene '{opened.genes[i]}'" for i in constants[:3]]
-        msg = (
-            f"{opened.where}: the same value in every sample, so no correlation: "
-            f"{offenders(shown, len(constants))}; keep such genes without edges (--constant zero, "
-            "constant='zero') or leave them out (--constant drop, constant='drop')"
-        )
-        raise InputError(msg)
-    if not rows:
-        why = f"all {len(constants):,} are constant" if len(constants) else "no rows"
-        msg = f"{opened.where}: holds no genes ({why}); needs at least one row of genes × samples"
-        raise InputError(msg)
-
-
-def _standardise(block: NDArray[np.float64], method: Method) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return rows of mean 0 and length 1, shape (genes, samples), and which are constant (left at 0)."""
-    flat = np.ptp(block, axis=1) == 0
-    if method == "spearman":
-        from scipy.stats import rankdata
-
-        rows = rankdata(block, axis=1)
-    else:
-        # scaled by the largest value first: squares of 1e200 overflow, of 1e-200 vanish
-        largest = np.abs(block).max(axis=1, keepdims=True)
-        rows = block / np.where(largest == 0, 1, largest)
-    rows -= rows.mean(axis=1, keepdims=True)
-    rows[flat] = 0
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length == 0, 1, length), flat
-
-
-def _tile(rows: _Rows, weighting: Weighting, grid: Grid, i: int, j: int) -> NDArray[np.float32]:
+def _tile(rows: Rows, weighting: Weighting, grid: Grid, i: int, j: int) -> NDArray[np.float32]:
     (a, b), (c, d) = grid.bounds(i), grid.bounds(j)
     weights = weighting(rows.values[a:b] @ rows.values[c:d].T)
     if rows.isolated.any():
@@ -278,7 +213,7 @@ def _tile(rows: _Rows, weighting: Weighting, grid: Grid, i: int, j: int) -> NDAr
     return weights
 
 
-def _check_memory(grid: Grid, threads: int, limit: int | str | None) -> None:
+def _check_memory(grid: Grid, samples: int, threads: int, limit: int | str | None) -> None:
     if limit is None:
         return
     from dask.utils import format_bytes, parse_bytes
@@ -289,11 +224,14 @@ def _check_memory(grid: Grid, threads: int, limit: int | str | None) -> None:
         msg = f"memory_limit={limit!r}: needs bytes, or a size such as '4GiB'"
         raise InputError(msg) from error
     side = min(grid.tile, grid.n)
-    projected = INTERPRETER + READING_BYTES + threads * side * side * BYTES_PER_ENTRY
-    if projected > allowed:
+    base = INTERPRETER + BLOCK_COPIES * 8 * samples * min(
+        grid.n, block_length(samples, fewest=FEWEST_COLUMNS)
+    )
+    tiles = threads * side * side * BYTES_PER_ENTRY
+    if base + tiles > allowed:
         msg = (
-            f"{threads} tiles of {side:,} × {side:,} genes need {format_bytes(projected)}, above "
-            f"the limit of {format_bytes(allowed)}; take smaller tiles "
-            f"(--tile {max(1, side // 2)}), or fewer threads (threads=1), or raise the limit"
+            f"needs {format_bytes(base + tiles)} of memory, {format_bytes(tiles)} of it for {threads} tiles of "
+            f"{side:,} × {side:,} genes at once, and the limit is {format_bytes(allowed)}; take smaller tiles "
+            f"(--tile {max(1, side // 2)}) or fewer threads (threads=1), or raise the limit (--memory-limit)"
         )
         raise MemoryLimitError(msg)

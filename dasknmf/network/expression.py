@@ -11,7 +11,7 @@ import numpy as np
 
 from dasknmf.errors import InputError
 from dasknmf.network.expression_matrix import Table, labels_of, layer_of, open_h5ad, read_array, read_matrix
-from dasknmf.network.expression_text import BLOCK_BYTES, SEPARATORS, is_text, read_text
+from dasknmf.network.expression_text import FEWEST_COLUMNS, SEPARATORS, block_length, is_text, read_text
 from dasknmf.network.policies import one_of
 from dasknmf.network.spool import Spool
 from dasknmf.network.writer import check_genes
@@ -154,7 +154,7 @@ def _turned(table: Table) -> Iterator[Table]:
         if not spool.rows:
             msg = f"{table.where}: holds no values"
             raise InputError(msg)
-        values, step = spool.array(), max(1, BLOCK_BYTES // (8 * spool.rows))
+        values, step = spool.array(), block_length(spool.rows, fewest=FEWEST_COLUMNS)
         blocks: Iterator[Block] = (
             (
                 table.across and table.across[start : start + step],

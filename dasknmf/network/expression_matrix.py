@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dasknmf.errors import InputError, missing_dependency
-from dasknmf.network.expression_text import BLOCK_BYTES, Faults, check_cells
+from dasknmf.network.expression_text import FEWEST_COLUMNS, Faults, block_length, check_cells
 from dasknmf.storage import local_path
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def read_matrix(
 
     def blocks() -> Iterator[Block]:
         faults = Faults()
-        step = max(1, BLOCK_BYTES // (8 * max(1, width)))
+        step = block_length(width, fewest=1 if along == "rows" else FEWEST_COLUMNS)
         for start in range(0, length, step):
             part = slice(start, min(length, start + step))
             given = read(part, slice(None)) if along == "rows" else read(slice(None), part)

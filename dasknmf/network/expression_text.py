@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SEPARATORS = {".tsv": "\t", ".tab": "\t", ".txt": "\t", ".csv": ","}
 #: Bytes of the float64 blocks that tables are read in: large enough for NumPy, small beside a tile.
 BLOCK_BYTES = 2**24
+#: Columns of a row-wise file that are read at once, at least: 1 KiB of a row, or each 4 KiB page is read often.
+FEWEST_COLUMNS = 128
 
 NEEDED = "needs a line of sample names, then a line for each gene: its name and its values"
 
@@ -61,6 +63,11 @@ def check_cells(faults: Faults, where: str) -> None:
         "every cell must be a finite number",
         "fill such cells or leave the genes out, for example: df.dropna().to_csv('complete.tsv', sep='\\t')",
     )
+
+
+def block_length(width: int, *, fewest: int = 1) -> int:
+    """Return how many rows of a width make a block."""
+    return max(fewest, BLOCK_BYTES // (8 * max(1, width)))
 
 
 def is_text(location: Location) -> bool:
@@ -150,7 +157,7 @@ def _blocks(
     ragged, cells = Faults(), Faults()
     names: list[str] = []
     values: list[NDArray[np.float64]] = []
-    most = max(1, BLOCK_BYTES // (8 * len(columns)))
+    most = block_length(len(columns))
     row: tuple[int, list[str]] | None = first
     while row is not None:
         line, (name, *fields) = row

@@ -163,8 +163,9 @@ def test_the_network_is_the_same_bits_for_any_number_of_threads(tmp_path):
 def test_every_kind_of_input_gives_the_same_network(tmp_path, monkeypatch):
     anndata = pytest.importorskip("anndata")
     # small blocks, so that all sources are read in several
-    for module in ("expression", "expression_matrix", "expression_text"):
-        monkeypatch.setattr(f"dasknmf.network.{module}.BLOCK_BYTES", 8 * 9 * 7)
+    monkeypatch.setattr("dasknmf.network.expression_text.BLOCK_BYTES", 8 * 9 * 7)
+    for module in ("expression", "expression_matrix"):
+        monkeypatch.setattr(f"dasknmf.network.{module}.FEWEST_COLUMNS", 3)
     values = np.where(VALUES > 0.5, VALUES, 0)
     values[:, 0] = 1.5
     samples = [f"s{i}" for i in range(9)]
