@@ -78,7 +78,8 @@ class Policies:
         """Return weights with the negative ones clipped or made absolute."""
         if self.negative == "error":
             return weight
-        return np.abs(weight) if self.negative == "absolute" else np.maximum(weight, 0)
+        mended: NDArray[Any] = np.abs(weight) if self.negative == "absolute" else np.maximum(weight, 0)
+        return mended
 
 
 def one_of(name: str, given: object, known: Iterable[str]) -> None:

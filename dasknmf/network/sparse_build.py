@@ -14,6 +14,7 @@ import numpy as np
 from dasknmf.errors import InputError
 from dasknmf.network.policies import Counts, Findings, Policies, complain, mend_entries, merge_pairs
 from dasknmf.network.source import place
+from dasknmf.network.spool import RAW, SORTED, SortedEntries, Spool
 from dasknmf.network.store import open_network
 from dasknmf.network.tiles import Grid, dense_tile, sparse_tile
 from dasknmf.network.writer import create_network
@@ -29,65 +30,12 @@ if TYPE_CHECKING:
     from dasknmf.network.writer import Codec, NetworkWriter
     from dasknmf.storage import Location, StorageOptions
 
-RAW = np.dtype([("i", "<u4"), ("j", "<u4"), ("w", "<f8")])
-SORTED = np.dtype([("row", "<u4"), ("column", "<u4"), ("weight", "<f4")])
-
 #: Peak bytes an entry takes while its bucket is sorted and merged (keys, orders, weights and their copies).
 SORT_BYTES = 128
 #: Fewer entries than this in a bucket would cost more in file handling than they save in memory.
 SMALLEST_BUCKET = 64
 #: Above this share of non-zero entries a dense store is smaller and faster than a sparse one.
 DENSE_FROM = 0.1
-
-
-class Spool:
-    """A temporary file of records of one dtype: appended to, then read back."""
-
-    def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
-        self.path, self.dtype, self.length = path, dtype, 0
-
-    def append(self, records: NDArray[np.void]) -> None:
-        """Add records at the end."""
-        with self.path.open("ab") as file:
-            records.tofile(file)
-        self.length += len(records)
-
-    def read(self, start: int, stop: int) -> NDArray[np.void]:
-        """Return the records [start, stop)."""
-        return np.fromfile(
-            self.path, dtype=self.dtype, count=stop - start, offset=start * self.dtype.itemsize
-        )
-
-    def blocks(self, size: int) -> Iterator[NDArray[np.void]]:
-        """Yield all records, at most ``size`` at once."""
-        for start in range(0, self.length, size):
-            yield self.read(start, min(self.length, start + size))
-
-    def remove(self) -> None:
-        """Give the disk space back."""
-        self.path.unlink(missing_ok=True)
-
-
-class SortedEntries:
-    """Merged entries of the upper triangle, sorted by row and column, in a temporary file."""
-
-    def __init__(self, path: Path, n: int) -> None:
-        self.spool = Spool(path, SORTED)
-        self.per_row = np.zeros(n, dtype=np.int64)
-        self.edges = 0
-
-    def append(self, pair: NDArray[np.int64], weight: NDArray[np.float64], counts: Counts) -> None:
-        """Add the entries of one bucket, without those that are zero."""
-        n = len(self.per_row)
-        values = weight.astype(np.float32)
-        kept = values != 0
-        counts.zeros_dropped += int(np.count_nonzero(~kept))
-        records = np.empty(int(np.count_nonzero(kept)), dtype=SORTED)
-        row, column = np.divmod(pair[kept], n)
-        records["row"], records["column"], records["weight"] = row, column, values[kept]
-        self.per_row += np.bincount(row, minlength=n)
-        self.edges += int(np.count_nonzero(row != column))
-        self.spool.append(records)
 
 
 def build_from_entries(

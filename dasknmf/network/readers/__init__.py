@@ -16,7 +16,7 @@ from dasknmf.network.policies import Asymmetric, Duplicates, Negative, Policies,
 from dasknmf.network.readers.dispatch import Choices, read_file, read_object
 from dasknmf.network.readers.files import Format, as_input_file
 from dasknmf.network.readers.names import default_names, gene_names, relabel
-from dasknmf.network.source import Entries, Labels, Matrix
+from dasknmf.network.source import Entries, Labels
 from dasknmf.network.sparse_build import build_from_entries
 from dasknmf.network.tiles import LARGEST_SPARSE_TILE
 from dasknmf.storage import Location, StorageOptions, exists, is_remote, local_path, read_storage_options
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasknmf.network.readers.columns import Column
+    from dasknmf.network.source import Matrix
     from dasknmf.network.store import Network
     from dasknmf.network.writer import Codec
 
@@ -172,18 +173,12 @@ def import_network(
             "storage_options": options,
             "progress": progress,
         }
-        if isinstance(read, Matrix):
-            own = read.genes if read.genes is not None else default_names(read.n)
-            read.genes = relabel(read, Labels(own), given).genes
-            return build_from_matrix(location, read, **settings)
-        return build_from_entries(
-            location,
-            read,
-            label=lambda own: relabel(read, own, given),
-            memory_limit=memory_limit,
-            scratch=scratch,
-            **settings,
-        )
+        if isinstance(read, Entries):
+            settings |= {"memory_limit": memory_limit, "scratch": scratch}
+            return build_from_entries(location, read, label=lambda own: relabel(read, own, given), **settings)
+        own = default_names(read.n) if read.genes is None else read.genes
+        read.genes = relabel(read, Labels(own), given).genes
+        return build_from_matrix(location, read, **settings)
 
 
 def _check_options(layout: str, format: str | None, codec: str | None, tile: int | None) -> None:  # noqa: A002

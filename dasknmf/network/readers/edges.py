@@ -85,6 +85,9 @@ def sniff(file: InputFile, *, header: bool | None, columns: Sequence[Column] | N
         names, skipped = tuple(rows[0]), data[0][0] + 1
     width = len(rows[0])
     chosen = choose_columns(file.where, names, width, columns)
+    if separator == " " and width == 3 - (chosen.weight is None):
+        # further lines may be aligned; a single space helps only to count columns that are not read
+        separator = None
     line_bytes = max(len(line) for _, line in data) + 1
     return Dialect(separator, quoted, skipped, width, names, chosen, line_bytes)
 
