@@ -13,7 +13,7 @@ from dasknmf.errors import InputError
 from dasknmf.network.expression_matrix import Table, labels_of, layer_of, open_h5ad, read_array, read_matrix
 from dasknmf.network.expression_text import FEWEST_COLUMNS, SEPARATORS, block_length, is_text, read_text
 from dasknmf.network.policies import one_of
-from dasknmf.network.spool import Spool
+from dasknmf.network.row_spool import RowSpool
 from dasknmf.network.writer import check_genes
 from dasknmf.storage import is_remote, local_path
 
@@ -147,7 +147,7 @@ def _named_blocks(table: Table, names: list[str] | None, found: Expression) -> I
 def _turned(table: Table) -> Iterator[Table]:
     """Copy a table that is read along one axis to a spool, and give it along the other."""
     labels: list[str] = []
-    with Spool(table.width, purpose=table.where) as spool:
+    with RowSpool(table.width, purpose=table.where) as spool:
         for names, block in table.blocks:
             labels.extend(names or [])
             spool.append(block)

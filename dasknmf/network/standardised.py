@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dasknmf.errors import InputError, offenders
-from dasknmf.network.spool import Spool
+from dasknmf.network.row_spool import RowSpool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def standardised(opened: Expression, method: Method, constant: Constant) -> Iter
     """
     kept: list[NDArray[np.intp]] = []
     flat: list[NDArray[np.intp]] = []
-    with Spool(opened.samples, purpose=opened.where) as spool:
+    with RowSpool(opened.samples, purpose=opened.where) as spool:
         start = 0
         for block in opened.blocks:
             rows, is_flat = _standardise(block, method)

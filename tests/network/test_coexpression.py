@@ -243,7 +243,7 @@ def test_a_full_disk_says_where_and_what_to_set(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("dasknmf.network.spool.tempfile.TemporaryFile", lambda **_: Mock(write=full))
+    monkeypatch.setattr("dasknmf.network.row_spool.tempfile.TemporaryFile", lambda **_: Mock(write=full))
     with pytest.raises(InputError, match=r"is full after 0 rows of ndarray .*export TMPDIR=FOLDER"):
         dasknmf.coexpression(VALUES, tmp_path / "n.zarr", genes=GENES)
     assert list(tmp_path.iterdir()) == []
