@@ -1,68 +1,61 @@
-"""Entries on disk while a network is imported: as they were read, and sorted."""
+"""A temporary copy of rows on disk, appended to once and then seen as one array."""
 
 from __future__ import annotations
 
+import errno
+import tempfile
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dasknmf.errors import InputError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from numpy.typing import NDArray
-
-    from dasknmf.network.policies import Counts
-
-RAW = np.dtype([("i", "<u4"), ("j", "<u4"), ("w", "<f8")])
-SORTED = np.dtype([("row", "<u4"), ("column", "<u4"), ("weight", "<f4")])
 
 
 class RowSpool:
-    """A temporary file of records of one dtype: appended to, then read back."""
+    """Rows appended to a temporary file without a name, which is gone with the process however that ends.
 
-    def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
-        self.path, self.dtype, self.length = path, dtype, 0
+    Parameters
+    ----------
+    columns : int
+        Length of a row.
+    purpose : str
+        What it holds, for the message when the disk is full.
+    """
 
-    def append(self, records: NDArray[np.void]) -> None:
-        """Add records at the end."""
-        with self.path.open("ab") as file:
-            records.tofile(file)
-        self.length += len(records)
+    def __init__(self, columns: int, *, purpose: str) -> None:
+        self.rows, self.columns, self.purpose = 0, columns, purpose
+        self._file = tempfile.TemporaryFile(prefix="dasknmf-")  # noqa: SIM115
 
-    def read(self, start: int, stop: int) -> NDArray[np.void]:
-        """Return the records [start, stop)."""
-        return np.fromfile(
-            self.path, dtype=self.dtype, count=stop - start, offset=start * self.dtype.itemsize
-        )
+    def __enter__(self) -> RowSpool:
+        return self
 
-    def blocks(self, size: int) -> Iterator[NDArray[np.void]]:
-        """Yield all records, at most ``size`` at once."""
-        for start in range(0, self.length, size):
-            yield self.read(start, min(self.length, start + size))
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
-    def remove(self) -> None:
-        """Give the disk space back."""
-        self.path.unlink(missing_ok=True)
+    def append(self, rows: NDArray[np.float64]) -> None:
+        """Append rows, shape (r, columns).
 
+        Raises
+        ------
+        InputError
+            If the disk is full.
+        """
+        try:
+            self._file.write(np.ascontiguousarray(rows).data)
+            self._file.flush()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            msg = (
+                f"{tempfile.gettempdir()} is full after {self.rows:,} rows of {self.purpose} "
+                f"({8 * self.columns:,} bytes each); name a folder with more room: export TMPDIR=FOLDER"
+            )
+            raise InputError(msg) from error
+        self.rows += len(rows)
 
-class SortedEntries:
-    """Merged entries of the upper triangle, sorted by row and column, in a temporary file."""
-
-    def __init__(self, path: Path, n: int) -> None:
-        self.spool = RowSpool(path, SORTED)
-        self.per_row = np.zeros(n, dtype=np.int64)
-        self.edges = 0
-
-    def append(self, pair: NDArray[np.int64], weight: NDArray[np.float64], counts: Counts) -> None:
-        """Add the entries of one bucket, without those that are zero."""
-        n = len(self.per_row)
-        values = weight.astype(np.float32)
-        kept = values != 0
-        counts.zeros_dropped += int(np.count_nonzero(~kept))
-        records = np.empty(int(np.count_nonzero(kept)), dtype=SORTED)
-        row, column = np.divmod(pair[kept], n)
-        records["row"], records["column"], records["weight"] = row, column, values[kept]
-        self.per_row += np.bincount(row, minlength=n)
-        self.edges += int(np.count_nonzero(row != column))
-        self.spool.append(records)
+    def array(self) -> NDArray[np.float64]:
+        """Return the rows as one read-only memory-mapped array, shape (rows, columns)."""
+        return np.memmap(self._file, dtype=np.float64, mode="r", shape=(self.rows, self.columns))
