@@ -10,7 +10,7 @@ import numpy as np
 from dasknmf.errors import InputError
 from dasknmf.network.build import build_from_tiles
 from dasknmf.network.policies import TOLERANCE, Counts, Findings, Policies, complain, mend_entries
-from dasknmf.network.source import place
+from dasknmf.network.source import describe
 from dasknmf.network.tiles import Grid, dense_tile
 
 if TYPE_CHECKING:
@@ -174,18 +174,14 @@ def explain(reader: TileReader) -> None:
                 differ = np.abs(block - mirror) > TOLERANCE * np.maximum(np.abs(block), np.abs(mirror))
             differ = np.triu(differ) if i == j else differ
             row, column = np.nonzero(differ)
-            findings.note("asymmetric", row + a, column + c, block[differ], np.ones(len(row), dtype=bool))
+            every = np.ones(len(row), dtype=bool)
+            findings.note("asymmetric", row + a, column + c, block[differ], every, mirror[differ])
     kind = findings.worst
     if kind is None:
         return
     genes = source.genes
     assert genes is not None
-    shown = [f"{place(i, j, genes)}: {weight:g}" for i, j, weight in findings.first[kind]]
-    if kind == "asymmetric":
-        shown = [
-            f"{text}, but {float(np.asarray(source.read(slice(j, j + 1), slice(i, i + 1)))[0, 0]):g} across"
-            for text, (i, j, _) in zip(shown, findings.first[kind], strict=True)
-        ]
+    shown = [describe(found, genes) for found in findings.first[kind]]
     complain(kind, source.where, shown, findings.count[kind])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -118,8 +118,13 @@ class Counts:
         return "kept" if policies.self_loops == "keep" else "dropped"
 
 
-#: Row, column and weight of an offender.
-Offender = tuple[int, int, float]
+class Offender(NamedTuple):
+    """An entry that breaks a policy; ``across`` is the weight on the other side of the diagonal, if it matters."""
+
+    row: int
+    column: int
+    weight: float
+    across: float | None = None
 
 
 @dataclass
@@ -136,6 +141,7 @@ class Findings:
         column: NDArray[Any],
         weight: NDArray[Any],
         bad: NDArray[np.bool_],
+        across: NDArray[Any] | None = None,
     ) -> None:
         """Take note of the entries where ``bad`` is true."""
         where = np.flatnonzero(bad)
@@ -144,7 +150,8 @@ class Findings:
         self.count[kind] = self.count.get(kind, 0) + int(where.size)
         first = self.first.setdefault(kind, [])
         for k in where[: SHOWN - len(first)].tolist():
-            first.append((int(row[k]), int(column[k]), float(weight[k])))
+            other = None if across is None else float(across[k])
+            first.append(Offender(int(row[k]), int(column[k]), float(weight[k]), other))
 
     @property
     def worst(self) -> Problem | None:
@@ -244,7 +251,10 @@ def merge_pairs(
     merged = np.where(both, high, weight)
     if differ.any():
         if policies.asymmetric == "error":
-            findings.note("asymmetric", row, column, weight, differ)
+            # a pair given only as (column, row) is zero as (row, column)
+            lower = (key & 1).astype(bool)
+            above, below = np.where(lower, 0.0, weight), np.where(lower, weight, other)
+            findings.note("asymmetric", row, column, above, differ, below)
         else:
             counts.asymmetric_merged += int(np.count_nonzero(differ))
             if policies.asymmetric == "mean":
@@ -270,6 +280,8 @@ def _merge_duplicates(
         again = np.zeros(len(key), dtype=bool)
         again[:-1] = first[:-1] & ~first[1:]
         row, column = np.divmod(key >> 1, n)
+        flipped = (key & 1).astype(bool)
+        row, column = np.where(flipped, column, row), np.where(flipped, row, column)
         findings.note("duplicate", row, column, weight, again)
         return key[first], weight[first]
     counts.duplicates_merged += int(np.count_nonzero(~first))

@@ -85,13 +85,21 @@ class Matrix:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def place(row: int, column: int, genes: NDArray[np.object_]) -> str:
-    """Return the text for an entry of a matrix, counted from 1 as people do.
+def describe(found: Offender, genes: NDArray[np.object_], *, in_list: bool = False) -> str:
+    """Return the text for an offender; rows and columns of a matrix count from 1, as people do.
 
     Examples
     --------
     >>> import numpy as np
-    >>> place(0, 2, np.array(["TP53", "MDM2", "EGFR"], dtype=object))
-    "row 1 ('TP53'), column 3 ('EGFR')"
+    >>> from dasknmf.network.policies import Offender
+    >>> genes = np.array(["TP53", "MDM2", "EGFR"], dtype=object)
+    >>> describe(Offender(0, 2, 0.5, across=0.25), genes)
+    "row 1 ('TP53'), column 3 ('EGFR'): 0.5, but 0.25 across"
     """
-    return f"row {row + 1} ('{genes[row]}'), column {column + 1} ('{genes[column]}')"
+    i, j, weight, across = found
+    place = (
+        f"'{genes[i]}' and '{genes[j]}'"
+        if in_list
+        else f"row {i + 1} ('{genes[i]}'), column {j + 1} ('{genes[j]}')"
+    )
+    return f"{place}: {weight:g}" + ("" if across is None else f", but {across:g} across")

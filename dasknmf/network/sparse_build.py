@@ -13,7 +13,7 @@ import numpy as np
 
 from dasknmf.errors import InputError
 from dasknmf.network.policies import Counts, Findings, Policies, complain, mend_entries, merge_pairs
-from dasknmf.network.source import place
+from dasknmf.network.source import describe
 from dasknmf.network.spool import RAW, SORTED, SortedEntries, Spool
 from dasknmf.network.store import open_network
 from dasknmf.network.tiles import Grid, dense_tile, sparse_tile
@@ -146,11 +146,12 @@ def _report(source: Entries, findings: Findings, labels: Labels, *, mapped: bool
     assert kind is not None
     first = findings.first[kind]
     if not mapped and labels.row_of_code is not None:
-        first = [(int(labels.row_of_code[i]), int(labels.row_of_code[j]), w) for i, j, w in first]
+        rows = labels.row_of_code
+        first = [found._replace(row=int(rows[found.row]), column=int(rows[found.column])) for found in first]
     if source.locate is not None:
         shown = source.locate(kind, first, labels.genes)
     else:
-        shown = [f"{place(i, j, labels.genes)}: {w:g}" for i, j, w in first]
+        shown = [describe(found, labels.genes, in_list=source.is_list) for found in first]
     complain(kind, source.where, shown, findings.count[kind])
 
 

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -241,6 +242,30 @@ def test_many_buckets_and_narrow_tile_rows(tmp_path, layout):
     network.verify()
     full = matrix.toarray()
     np.testing.assert_array_equal(network.to_dask().compute(), full + np.triu(full, 1).T)
+
+
+def test_memory_stays_near_its_limit(tmp_path):
+    # 200,000 edges take 25 MiB to sort at once
+    rng = np.random.default_rng(2)
+    place = rng.choice(2000 * 1999 // 2, 200_000, replace=False)
+    row, column = (x[place] for x in np.triu_indices(2000, k=1))
+    lines = "\n".join(
+        f"g{a}\tg{b}\t{w}" for a, b, w in zip(row, column, rng.integers(1, 999, 200_000), strict=True)
+    )
+    (tmp_path / "e.tsv").write_text(lines)
+    (tmp_path / "small.tsv").write_text(lines[:1000].rpartition("\n")[0])
+    dasknmf.import_network(tmp_path / "small.tsv", tmp_path / "small.zarr")  # imports libraries
+    del place, row, column, lines
+    tracemalloc.start()
+    try:
+        network = dasknmf.import_network(
+            tmp_path / "e.tsv", tmp_path / "n.zarr", layout="sparse", memory_limit=4 * 2**20
+        )
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert network.header.edges == 200_000
+    assert peak < 10 * 2**20
 
 
 def test_temporary_files_are_removed(tmp_path):

@@ -229,7 +229,11 @@ MATRICES = {
         r"row 3 \('2'\), column 3 \('2'\): inf; weights must be finite",
     ),
     "negative": (FULL - 1.5, {}, r"negative weights: row 1 \('0'\), column 1 \('0'\): -1.5; .*4 in all"),
-    "asymmetric": (FULL + [[0, 1, 0]] * 3, {}, r"differ: row 1 \('0'\), column 2 \('1'\): 2.*2 in all"),
+    "asymmetric": (
+        FULL + [[0, 1, 0]] * 3,
+        {},
+        r"differ: row 1 \('0'\), column 2 \('1'\): 2, but 1 across.*2 in all",
+    ),
     "self-loops": (
         FULL,
         {"self_loops": "error"},
@@ -254,6 +258,19 @@ def test_bad_matrices(tmp_path, case, kind):
 def test_a_sparse_matrix_with_an_entry_twice(tmp_path):
     matrix = sp.coo_array(([1.0, 2.0, 3.0], ([0, 0, 1], [1, 1, 2])), shape=(3, 3))
     refused(tmp_path, matrix, r"more than once: row 1 \('0'\), column 2 \('1'\)", 'duplicates="max"')
+
+
+def test_an_entry_below_the_diagonal_is_shown_where_it_is(tmp_path):
+    lone = sp.coo_array(([1.0, 2.0, 2.0], ([1, 0, 2], [0, 2, 0])), shape=(3, 3))
+    refused(tmp_path, lone, r"differ: row 1 \('0'\), column 2 \('1'\): 0, but 1 across")
+    twice = sp.coo_array(([1.0, 2.0], ([1, 1], [0, 0])), shape=(3, 3))
+    (tmp_path / "spill").rmdir()
+    refused(tmp_path, twice, r"more than once: row 2 \('1'\), column 1 \('0'\)")
+
+
+def test_a_list_in_a_dataframe_names_its_genes(tmp_path):
+    frame = pd.DataFrame({"a": ["x", "y"], "b": ["y", "x"], "w": [1, 2]})
+    refused(tmp_path, frame, "directions differ: 'x' and 'y': 1, but 2 across")
 
 
 def test_bad_objects(tmp_path):

@@ -90,7 +90,9 @@ def locate(
 ) -> list[str]:
     """Return the first offenders against a policy, with their lines."""
     if kind in ("duplicate", "asymmetric"):
-        return _locate_pairs(file, dialect, kind, [(genes[i], genes[j]) for i, j, _ in first])
+        return _locate_pairs(
+            file, dialect, kind, [(genes[found.row], genes[found.column]) for found in first]
+        )
     shown = []
     for number, line, fields in _scan(file, dialect):
         one, other, weight = _read(dialect, fields)
