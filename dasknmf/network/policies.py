@@ -244,8 +244,8 @@ def merge_pairs(
     second[1:] = both[:-1]
     other = np.zeros(len(pair))
     other[:-1][both[:-1]] = weight[1:][both[:-1]]
-    row, column = np.divmod(pair, n)
-    compared = both | (~second & (row != column)) if absent_is_zero else both
+    # row == column where row · n + column is a multiple of n + 1
+    compared = both | (~second & (pair % (n + 1) != 0)) if absent_is_zero else both
     high = np.maximum(weight, other)
     differ = compared & (np.abs(weight - other) > TOLERANCE * high)
     merged = np.where(both, high, weight)
@@ -253,6 +253,7 @@ def merge_pairs(
         if policies.asymmetric == "error":
             # a pair given only as (column, row) is zero as (row, column)
             lower = (key & 1).astype(bool)
+            row, column = np.divmod(pair, n)
             above, below = np.where(lower, 0.0, weight), np.where(lower, weight, other)
             findings.note("asymmetric", row, column, above, differ, below)
         else:

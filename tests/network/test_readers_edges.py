@@ -10,9 +10,14 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import anndata as ad
+import fsspec
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.io
 import scipy.sparse as sp
+import zarr
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
@@ -279,9 +284,28 @@ def test_temporary_files_are_removed(tmp_path):
     assert list(spill.iterdir()) == []
 
 
-def test_urls_and_their_credentials(tmp_path):
-    import fsspec
+@pytest.mark.parametrize("name", ["a.npz", "dense.npz", "a.mtx", "a.h5ad", "a.zarr"])
+def test_matrices_behind_urls(tmp_path, name):
+    matrix = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0]], dtype=np.float32)
+    path = tmp_path / name
+    if name == "a.npz":
+        sp.save_npz(path, sp.csr_array(matrix))
+    elif name == "dense.npz":
+        np.savez(path, matrix)
+    elif name == "a.mtx":
+        scipy.io.mmwrite(path, sp.coo_array(matrix))
+    elif name == "a.h5ad":
+        data = ad.AnnData(obs=pd.DataFrame(index=list("abc")))
+        data.obsp["links"] = matrix
+        data.write_h5ad(path)
+    else:
+        zarr.save_array(str(path), matrix)
+    fsspec.filesystem("memory").put(str(path), f"/matrices/{name}", recursive=True)
+    network = dasknmf.import_network(f"memory://matrices/{name}", tmp_path / "n.zarr")
+    np.testing.assert_array_equal(network.to_dask().compute(), matrix)
 
+
+def test_urls_and_their_credentials(tmp_path):
     with fsspec.open("memory://lists/e.tsv.gz", "wb") as file:
         file.write(gzip.compress(text().encode()))
     network = dasknmf.import_network("memory://lists/e.tsv.gz", tmp_path / "n.zarr")

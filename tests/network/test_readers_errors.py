@@ -94,6 +94,10 @@ TEXTS = {
         "line 2: weight 'high' is not a number",
         "column 3",
     ),
+    "first line not a number": ("e.tsv", b"A\tB\tx\nA\tC\t2\n", {}, "line 1: weight 'x' is not a number"),
+    "first line NA": ("e.tsv", b"A\tB\tNA\nC\tD\t2\n", {}, "line 1: weight 'NA' is not a number"),
+    "first line with a comma": ("e.txt", b"A B 0,5\nC D 2\n", {}, "line 1: weight '0,5' is not a number"),
+    "underscore": ("e.tsv", b"A\tB\t1\nB\tC\t1_0\n", {}, "line 2: weight '1_0' is not a number"),
     "no weight": ("e.tsv", b"A\tB\t1\nB\tC\t\n", {}, "line 2: weight '' is not a number"),
     "NaN": ("e.tsv", b"A\tB\t1\nB\tC\tnan\n", {}, "line 2: weight 'nan' is not finite"),
     "infinity": (

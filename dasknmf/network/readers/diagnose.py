@@ -47,6 +47,9 @@ def _fault(dialect: Dialect, line: str, fields: list[str]) -> str | None:
         try:
             weight = float(text)
         except ValueError:
+            weight = None
+        if weight is None or "_" in text:
+            # Python takes 1_000 for a number, the parser does not
             return f"weight {_shorten(text)} is not a number: {_shorten(line)}"
         if not math.isfinite(weight):
             return f"weight {_shorten(text)} is not finite: {_shorten(line)}"

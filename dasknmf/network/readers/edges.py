@@ -115,9 +115,11 @@ def _is_header(rows: list[list[str]], columns: Sequence[Column] | None) -> bool:
         chosen = [int(column) - 1 for column in columns]
         places = set(range(len(head))) - set(chosen[:2])
     following = rows[1] if len(rows) > 1 else []
+    if {*head[:2]} & {name for row in rows[1:] for name in row[:2]}:
+        # a gene again in the next lines: the first is an edge, and what it says instead of a weight is wrong
+        return False
     return any(
-        k < min(len(head), len(following)) and not is_number(head[k]) and is_number(following[k])
-        for k in places
+        k < min(len(head), len(following)) and is_heading(head[k]) and is_number(following[k]) for k in places
     )
 
 
@@ -127,7 +129,19 @@ def is_number(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    # Python's 1_000, which the parser does not know
+    return "_" not in text
+
+
+def is_heading(text: str) -> bool:
+    """Tell whether a text can name a column of weights, rather than be a weight gone wrong.
+
+    Examples
+    --------
+    >>> is_heading("score"), is_heading("NA"), is_heading("0,5"), is_heading("")
+    (True, False, False, False)
+    """
+    return text[:1].isalpha() and text.lower() not in ("na", "nan", "none", "null", "inf", "infinity")
 
 
 class EdgeList:
