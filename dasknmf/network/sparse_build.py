@@ -205,7 +205,8 @@ def _buckets(raw: Spool, labels: Labels, capacity: int) -> list[Spool]:
     buckets = [Spool(raw.path.with_name(f"bucket-{b}"), RAW) for b in range(int(bucket_of_row[-1]) + 1)]
     for records in raw.blocks(capacity):
         bucket = bucket_of_row[_canonical(records, labels)[0]]
-        order = np.argsort(bucket, kind="stable")
+        # numpy sorts 16-bit integers by radix, many times faster
+        order = np.argsort(bucket.astype(np.uint16) if len(buckets) <= 2**16 else bucket, kind="stable")
         records, bucket = records[order], bucket[order]
         present, starts = np.unique(bucket, return_index=True)
         for b, part in zip(present.tolist(), np.split(records, starts[1:]), strict=True):
