@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
+#: How long a scheduler may take to answer.
+TIMEOUT = "20s"
+
+
 def parse_memory(value: int | str | None) -> int | None:
     """Return bytes for ``"4 GiB"``, ``"512MB"`` or a number of bytes.
 
@@ -34,7 +38,7 @@ def parse_memory(value: int | str | None) -> int | None:
         return None
     try:
         size = parse_bytes(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         msg = f"memory limit {value!r}: needs a size such as '4 GiB' or a number of bytes"
         raise InputError(msg) from error
     if size <= 0:
@@ -105,7 +109,7 @@ def _local_client(workers: int | None, memory: int | None) -> Iterator[Client]:
             threads_per_worker=1,
             memory_limit=memory or "auto",
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
@@ -127,7 +131,7 @@ def _connect(scheduler: str) -> Iterator[Client]:
         )
         raise InputError(msg)
     try:
-        client = Client(**given, set_as_default=False, timeout="20s")
+        client = Client(**given, set_as_default=False, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         msg = (
             f"no Dask scheduler answers at {scheduler} ({error}); start one with: dask scheduler, and workers "

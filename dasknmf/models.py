@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.driver import Model, Run, balance
 from dasknmf.engine.cache import forget
 from dasknmf.engine.memory import USABLE, Projection, check_memory, project
-from dasknmf.engine.sketch import Spectrum, leading_spectrum, sketch_width
+from dasknmf.engine.sketch import Spectrum, basis_bytes, leading_spectrum, sketch_width
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.matrices import Given, as_matrix
 from dasknmf.options import FitOptions, ModelOptions, RunOptions, split_options
@@ -271,6 +272,7 @@ def _plan(
         capacity,
         columns=sum(ranks),
         widest=max(sum(ranks), sketch_width(operator.n, max(ranks))),
+        basis=basis_bytes(operator.n, max(ranks)),
         tile_bytes=given.tile_bytes(operator.plan),
         live=len(ranks),
     )
@@ -294,6 +296,7 @@ def _run(
     saved: checkpoints.Saved | None,
     progress: Listener,
 ) -> list[xr.Dataset]:
+    began = time.perf_counter()
     bytes_per_sweep = operator.plan.weight
     progress(
         RunStarted(
@@ -326,7 +329,7 @@ def _run(
         bytes_per_sweep=bytes_per_sweep,
         listener=progress,
         snapshot=snapshot,
-        seconds=saved.seconds if saved else 0.0,
+        seconds=(saved.seconds if saved else 0.0) + time.perf_counter() - began,
     )
     if snapshot is not None:
         snapshot.reads = lambda: operator.reads

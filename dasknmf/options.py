@@ -75,8 +75,8 @@ class RunOptions:
     max_iter : int
         Most iterations, of two reads of A each.
     tol : float
-        Stop when the projected-gradient norm is below ``tol`` times that of the first iteration
-        (Lin 2007); 0 never does.
+        Stop when the norm of the projected gradient (Lin 2007) is below ``tol`` times that of its part A·X;
+        0 never does.
     tol_objective : float
         Stop when ten iterations lowered the objective by less than ``tol_objective`` times its first value;
         0 never does.
@@ -85,7 +85,7 @@ class RunOptions:
     diagonal : {"keep", "ignore"}
         ``ignore`` leaves A_ii out of the objective, for networks whose diagonal is unknown or trivial.
     bound : bool
-        Also compute the Eckart–Young bound of the relative error, for three to eight more reads of A.
+        Also compute the Eckart–Young bound of the relative error, for a few more reads of A, twelve at most.
     """
 
     max_iter: int = 200

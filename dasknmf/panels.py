@@ -46,6 +46,17 @@ def advance(
     that lowers the objective over i ≠ j. ``sums["diagonal"]`` then turns the objective of the filled-in
     matrix, as the solver computes it, into the one without the diagonal.
     """
+    # an overflow ends in an objective that is not finite, which the driver turns into one clear error
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _advance(step, AX, jobs, diagonal)
+
+
+def _advance(
+    step: PanelStep,
+    AX: NDArray[Any],
+    jobs: Mapping[int, tuple[Solver, Any]],
+    diagonal: NDArray[np.float64] | None,
+) -> PanelStep:
     rows: dict[int, Rows] = {}
     sums: dict[int, Sums] = {}
     first = 0

@@ -31,7 +31,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "gauge": (("factor",), "‖w_j‖ / ‖h_j‖ as the algorithm left it, before balancing"),
     "objective": (("iteration",), "½‖A − WH‖² + penalties after each iteration"),
     "relative_error": (("iteration",), "‖A − WH‖ / ‖A‖ after each iteration"),
-    "relative_gradient": (("iteration",), "projected-gradient norm over that of the first iteration"),
+    "relative_gradient": (("iteration",), "projected-gradient norm over that of its part A·X"),
 }
 
 

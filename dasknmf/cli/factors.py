@@ -24,10 +24,10 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "init": "Start; restarts need random.",
         "diagonal": "ignore leaves the diagonal out of the objective.",
         "max_iter": "Most iterations, of two reads each.",
-        "tol": "Stop at this projected gradient, relative to the first.",
+        "tol": "Stop at this norm of the projected gradient, relative to A·X.",
         "tol_objective": "Stop when ten iterations lower the objective by less than this share.",
         "max_seconds": "Stop after so many seconds.",
-        "bound": "Also compute the Eckart–Young bound, in three to eight reads.",
+        "bound": "Also compute the Eckart–Young bound, in a few more reads.",
     }
     for field in reversed([*fields(ModelOptions), *fields(RunOptions)]):
         if field.name in ("n_components", "solver", "seed"):

@@ -37,7 +37,7 @@ class Projection:
 
 
 def project(
-    plan: Plan, capacity: Capacity, *, columns: int, widest: int, tile_bytes: int, live: int
+    plan: Plan, capacity: Capacity, *, columns: int, widest: int, basis: int, tile_bytes: int, live: int
 ) -> Projection:
     """Project the memory of a run.
 
@@ -49,6 +49,8 @@ def project(
         Processes and threads.
     columns : int
         Sum of the ranks of all models.
+    basis : int
+        Bytes of the basis in which the spectrum is looked for.
     widest : int
         Columns of the widest sweep: that, or the width of the spectrum's sketch.
     tile_bytes : int
@@ -72,7 +74,7 @@ def project(
     reading = capacity.threads * tile_bytes * 4
     # a block of rows of one model in float64, three at a time
     updating = capacity.threads * 3 * rows * -(-columns // live) * 8
-    client = {"factors": 3 * factors, "spectrum": 5 * n * widest * 8}
+    client = {"factors": 3 * factors, "spectrum": basis}
     if capacity.local:
         # results wait in order, two for each thread
         waiting = 2 * capacity.threads * partial

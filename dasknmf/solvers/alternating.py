@@ -36,10 +36,11 @@ class AlternatingState:
         ‖A‖².
     objective, squared_error : float
         ½‖A − WH‖² + penalties, and ‖A − WH‖² alone, after the last whole iteration.
-    gradient, first_gradient : float
-        Projected-gradient norm in the last and in the first iteration (Lin 2007, eq. 17).
-    other_gradient, other_penalty : float
-        W's share of them, kept while H is updated.
+    relative_gradient : float
+        Norm of the projected gradient over that of its part A·X, both of W before its update and of H before
+        its own. Unlike the ratio to the first iteration (Lin 2007, section 6) it does not depend on the start.
+    half_gradient, half_product, half_penalty : float
+        W's share of them, squared, and of the penalties, kept while H is updated.
     """
 
     gram: NDArray[np.float64]
@@ -48,20 +49,15 @@ class AlternatingState:
     half: int = 0
     objective: float = float("nan")
     squared_error: float = float("nan")
-    gradient: float = float("nan")
-    first_gradient: float = float("nan")
-    other_gradient: float = 0.0
-    other_penalty: float = 0.0
+    relative_gradient: float = float("nan")
+    half_gradient: float = 0.0
+    half_product: float = 0.0
+    half_penalty: float = 0.0
 
     @property
     def between(self) -> bool:
         """True when W and H have been updated equally often."""
         return self.half == 0
-
-    @property
-    def relative_gradient(self) -> float:
-        """Projected-gradient norm over that of the first iteration."""
-        return self.gradient / self.first_gradient if self.first_gradient > 0 else self.gradient
 
 
 @dataclass(frozen=True)
@@ -128,10 +124,11 @@ class Alternating(ABC):
             FG = F @ G
             gradient += _projected_gradient(F, FG - Y + (l1 + l2 * F))
             new[block] = self.update(F, Y, G, FG, l1=l1, l2=l2)
-        exact = new.astype(np.float64)
+        exact, product = new.astype(np.float64), AX.astype(np.float64)
         sums = {
             "gram": exact.T @ exact,
-            "cross": float(np.vdot(AX.astype(np.float64), exact)),
+            "cross": float(np.vdot(product, exact)),
+            "product": float(np.vdot(product, product)),
             "entries": float(exact.sum()),
             "gradient": gradient,
         }
@@ -147,7 +144,12 @@ class Alternating(ABC):
         penalty = l1 * sums["entries"] + l2 / 2 * float(np.trace(sums["gram"]))
         if state.half == 0:
             return replace(
-                state, half=1, gram=sums["gram"], other_gradient=sums["gradient"], other_penalty=penalty
+                state,
+                half=1,
+                gram=sums["gram"],
+                half_gradient=sums["gradient"],
+                half_product=sums["product"],
+                half_penalty=penalty,
             )
         squared = max(
             0.0,
@@ -156,16 +158,16 @@ class Alternating(ABC):
             + float(np.vdot(state.gram, sums["gram"]))
             + sums.get("diagonal", 0.0),
         )
-        gradient = float(np.sqrt(state.other_gradient + sums["gradient"]))
+        product = state.half_product + sums["product"]
+        gradient = state.half_gradient + sums["gradient"]
         return replace(
             state,
             half=0,
             gram=sums["gram"],
             iteration=state.iteration + 1,
-            objective=squared / 2 + penalty + state.other_penalty,
+            objective=squared / 2 + penalty + state.half_penalty,
             squared_error=squared,
-            gradient=gradient,
-            first_gradient=gradient if state.iteration == 0 else state.first_gradient,
+            relative_gradient=float(np.sqrt(gradient / product)) if product > 0 else 0.0,
         )
 
     def _next(self, state: AlternatingState) -> tuple[str, float, float]:

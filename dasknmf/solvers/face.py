@@ -38,7 +38,7 @@ class State(Protocol):
 
     @property
     def relative_gradient(self) -> float:
-        """Projected-gradient norm over that of the first iteration; nan before the first."""
+        """Projected-gradient norm, relative to that of its part A·X; nan before the first iteration."""
         ...
 
 

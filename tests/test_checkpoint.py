@@ -1,0 +1,136 @@
+"""A run that was killed goes on to the same bits; a checkpoint that does not belong is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import dasknmf
+from dasknmf.errors import FormatError
+from dasknmf.events import CheckpointWritten, IterationEnded
+from tests.conftest import planted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from distributed import Client
+
+A = planted(200, 5, seed=0)
+OPTIONS: dict[str, Any] = {"max_iter": 30, "tol": 0, "tol_objective": 0, "init": "random"}
+
+
+class Stopped(Exception):  # noqa: N818
+    """Stands for whatever ends a run."""
+
+
+def stop_after(iteration: int) -> Any:
+    def listen(event: object) -> None:
+        if isinstance(event, IterationEnded) and event.iteration == iteration:
+            raise Stopped
+
+    return listen
+
+
+@pytest.mark.parametrize("solver", ["hals", "mu"])
+@pytest.mark.parametrize("diagonal", ["keep", "ignore"])
+def test_a_resumed_run_ends_in_the_same_bits(tmp_path: Path, solver: str, diagonal: str) -> None:
+    options = {**OPTIONS, "solver": solver, "diagonal": diagonal}
+    whole = dasknmf.nmf(A, 4, **options)
+    place = tmp_path / "run.checkpoint"
+    with pytest.raises(Stopped):
+        dasknmf.nmf(A, 4, **options, checkpoint=place, checkpoint_iterations=7, progress=stop_after(25))
+    assert place.exists()
+    resumed = dasknmf.nmf(A, 4, **options, checkpoint=place, resume=True)
+    for name in ("W", "H", "scale", "gauge", "objective", "relative_error", "relative_gradient"):
+        np.testing.assert_array_equal(resumed[name], whole[name])
+    assert resumed.attrs["relative_error"] == whole.attrs["relative_error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_several_models_of_which_one_has_ended_resume(tmp_path: Path) -> None:
+    models = [{"n_components": 1}, {"n_components": 5}, {"n_components": 3, "solver": "mu"}]
+    options = {"max_iter": 40, "tol": 1e-4, "tol_objective": 0}
+    whole = dasknmf.nmf_many(A, models, **options)
+    assert whole["hals-k1-seed0"].attrs["n_iter"] < 30 < whole["hals-k5-seed0"].attrs["n_iter"]
+    place = tmp_path / "run.checkpoint"
+    with pytest.raises(Stopped):
+        dasknmf.nmf_many(A, models, **options, checkpoint=place, checkpoint_iterations=10, progress=stop_after(35))
+    resumed = dasknmf.nmf_many(A, models, **options, checkpoint=place, resume=True)
+    for name, child in whole.children.items():
+        np.testing.assert_array_equal(resumed[name]["W"], child["W"])
+        assert resumed[name].attrs["stop_reason"] == child.attrs["stop_reason"]
+
+
+def test_cutting_the_lineage_on_a_cluster_changes_no_bit(tmp_path: Path, client: Client) -> None:
+    dasknmf.import_network(A, tmp_path / "net.zarr", tile=64)
+    here = dasknmf.nmf(tmp_path / "net.zarr", 3, **OPTIONS)
+    events: list[object] = []
+    there = dasknmf.nmf(
+        tmp_path / "net.zarr",
+        3,
+        **OPTIONS,
+        scheduler=client,
+        checkpoint=tmp_path / "run.checkpoint",
+        checkpoint_iterations=4,
+        progress=events.append,
+    )
+    np.testing.assert_array_equal(here["W"], there["W"])
+    assert sum(isinstance(event, CheckpointWritten) for event in events) == 7
+
+
+def test_kill_9_of_a_fit_loses_at_most_the_last_stretch(tmp_path: Path) -> None:
+    dasknmf.import_network(A, tmp_path / "net.zarr", tile=64)
+    arguments = ["net.zarr", "-k", "4", "--init", "random", "--max-iter", "400", "--tol", "0", "--tol-objective", "0"]
+    command = [sys.executable, "-m", "dasknmf", "fit", *arguments, "--checkpoint-iterations", "5"]
+    whole = subprocess.run([*command, "-o", "whole.zarr"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "saved whole.zarr" in whole.stdout
+    process = subprocess.Popen([*command, "-o", "killed.zarr"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "checkpoint after iteration" in line:
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed.zarr").exists()
+    again = subprocess.run(
+        [*command, "-o", "killed.zarr", "--resume"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "resumed after iteration" in again.stderr
+    one, two = dasknmf.load(tmp_path / "whole.zarr"), dasknmf.load(tmp_path / "killed.zarr")
+    np.testing.assert_array_equal(one["W"], two["W"])
+    np.testing.assert_array_equal(one["H"], two["H"])
+    assert not list(tmp_path.glob("*checkpoint*"))
+
+
+def test_without_a_checkpoint_resume_starts_at_the_beginning(tmp_path: Path) -> None:
+    fit = dasknmf.nmf(A, 2, max_iter=3, checkpoint=tmp_path / "none", resume=True)
+    assert fit.attrs["n_iter"] == 3
+
+
+def test_the_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "run.checkpoint"
+    with pytest.raises(Stopped):
+        dasknmf.nmf(A, 4, **OPTIONS, checkpoint=place, checkpoint_iterations=2, progress=stop_after(5))
+    with pytest.raises(FormatError, match=r"checkpoint of another run: its models is .*'n_components': 4"):
+        dasknmf.nmf(A, 3, **OPTIONS, checkpoint=place, resume=True)
+    with pytest.raises(FormatError, match="checkpoint of another run: its checksum is"):
+        dasknmf.nmf(A * 2, 4, **OPTIONS, checkpoint=place, resume=True)
+    assert place.exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "empty"])
+def test_a_damaged_checkpoint_is_one_clear_error(tmp_path: Path, damage: str) -> None:
+    place = tmp_path / "run.checkpoint"
+    with pytest.raises(Stopped):
+        dasknmf.nmf(A, 4, **OPTIONS, checkpoint=place, checkpoint_iterations=2, progress=stop_after(5))
+    content = place.read_bytes()
+    place.write_bytes({"cut": content[: len(content) // 2], "text": b"not a checkpoint", "empty": b""}[damage])
+    with pytest.raises(FormatError, match="is not a whole checkpoint; remove it"):
+        dasknmf.nmf(A, 4, **OPTIONS, checkpoint=place, resume=True)
