@@ -152,7 +152,7 @@ def _one_model(context: click.Context, path: str, model: str | None) -> Any:
     loaded = load(path, storage_options=storage_of(context))
     if isinstance(loaded, xr.Dataset):
         return loaded
-    names = list(loaded.children)
+    names = sorted(loaded.children)
     if model not in names:
         msg = f"{path} holds {len(names)} models; choose one with --model: {', '.join(names)}"
         raise InputError(msg)

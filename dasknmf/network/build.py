@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dasknmf.network.tiles import Grid
     from dasknmf.network.store import Network
+    from dasknmf.network.tiles import Grid
     from dasknmf.network.writer import Codec, NetworkWriter, TileSummary
     from dasknmf.storage import Location, StorageOptions
 

@@ -32,7 +32,8 @@ VERSION = "1.0"
 #: The key of the root attributes that holds everything below.
 ATTRIBUTE = "dasknmf"
 
-Tile = np.ndarray[Any, np.dtype[np.float32]] | sp.csr_array
+#: A tile in memory: a float32 array, or a CSR array of float32.
+Tile = Any
 
 
 @dataclass(frozen=True)
@@ -205,7 +206,10 @@ class Network:
         try:
             return np.asarray(self.array(name)[index if index else ...])
         except (ValueError, RuntimeError, OSError) as error:
-            msg = f"{self.location}: array '{name}' cannot be read ({error}); the store is damaged: import the network again"
+            msg = (
+                f"{self.location}: array '{name}' cannot be read ({error}); the store is damaged: "
+                "import the network again"
+            )
             raise FormatError(msg) from error
 
     @cached_property

@@ -29,9 +29,10 @@ def to_dask(network: Network) -> da.Array:
 
     sides = tuple(b - a for a, b in map(network.grid.bounds, range(network.grid.panels)))
     key = (network.location, network.header.checksum, tuple(network.storage_options.items()))
-    return da.map_blocks(
+    whole: da.Array = da.map_blocks(  # type: ignore[no-untyped-call]
         _read_block, key, chunks=(sides, sides), dtype=np.float32, meta=np.empty((0, 0), np.float32)
     )
+    return whole
 
 
 def _read_block(
@@ -107,7 +108,7 @@ def to_anndata(network: Network) -> ad.AnnData:
             f"{MEMORY_LIMIT / 2**30:.1f} GiB; use network.to_dask() or to_xarray() instead"
         )
         raise InputError(msg)
-    matrix = to_scipy(network) if header.layout == "sparse" else to_dask(network).compute()
+    matrix = to_scipy(network) if header.layout == "sparse" else np.asarray(to_dask(network))
     genes = pd.Index(network.genes.astype(str), name="gene")
     data = ad.AnnData(obs=pd.DataFrame({"degree": network.degree, "strength": network.strength}, index=genes))
     data.obsp["adjacency"] = sp.csr_matrix(matrix) if sp.issparse(matrix) else matrix

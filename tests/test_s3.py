@@ -1,0 +1,100 @@
+"""Networks, fits and checkpoints on a real S3 server on loopback; credentials stay out of everything written."""
+
+from __future__ import annotations
+
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import dasknmf
+from dasknmf.errors import InputError
+from dasknmf.events import IterationEnded
+from dasknmf.storage import read_storage_options
+from tests.conftest import planted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SECRET = "not-to-be-written-anywhere"
+
+
+@pytest.fixture
+def options(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    from moto.server import ThreadedMotoServer
+    from s3fs import S3FileSystem
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    reset = urllib.request.Request(f"http://127.0.0.1:{port}/moto-api/reset", method="POST")
+    with urllib.request.urlopen(reset):  # servers of one process share their buckets
+        pass
+    given = {"key": "someone", "secret": SECRET, "endpoint_url": f"http://127.0.0.1:{port}"}
+    S3FileSystem.clear_instance_cache()
+    S3FileSystem(**given).mkdir("bucket")
+    yield given
+    S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+def test_the_way_through_an_object_store_changes_nothing(options: dict[str, Any], tmp_path: Path) -> None:
+    A = planted(90, 3, seed=0)
+    dasknmf.import_network(A, tmp_path / "net.zarr", tile=32)
+    remote = dasknmf.import_network(A, "s3://bucket/net.zarr", tile=32, storage_options=options)
+    here = dasknmf.nmf(tmp_path / "net.zarr", 3, max_iter=20)
+    there = dasknmf.nmf("s3://bucket/net.zarr", 3, max_iter=20, storage_options=options)
+    np.testing.assert_array_equal(here["W"], there["W"])
+    assert remote.header.checksum == there.attrs["network_checksum"] == here.attrs["network_checksum"]
+    dasknmf.save(there, "s3://bucket/fit.zarr", storage_options=options)
+    assert dasknmf.load("s3://bucket/fit.zarr", storage_options=options).identical(there)
+    with pytest.raises(InputError, match="exists already"):
+        dasknmf.save(there, "s3://bucket/fit.zarr", storage_options=options)
+
+
+def test_a_checkpoint_in_an_object_store_resumes(options: dict[str, Any]) -> None:
+    A = planted(50, 3, seed=0)
+    run: dict[str, Any] = {"max_iter": 12, "tol": 0, "tol_objective": 0, "storage_options": options}
+
+    class Stopped(Exception):  # noqa: N818
+        pass
+
+    def listen(event: object) -> None:
+        if isinstance(event, IterationEnded) and event.iteration == 9:
+            raise Stopped
+
+    place = "s3://bucket/run.checkpoint"
+    with pytest.raises(Stopped):
+        dasknmf.nmf(A, 3, checkpoint=place, checkpoint_iterations=4, progress=listen, **run)
+    resumed = dasknmf.nmf(A, 3, checkpoint=place, resume=True, **run)
+    np.testing.assert_array_equal(resumed["W"], dasknmf.nmf(A, 3, **run)["W"])
+
+
+def test_credentials_come_from_a_file_and_are_written_nowhere(
+    options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import json
+
+    from s3fs import S3FileSystem
+
+    file = tmp_path / "options.json"
+    file.write_text(json.dumps(options))
+    monkeypatch.setenv("DASKNMF_STORAGE_OPTIONS", str(file))
+    assert read_storage_options() == options
+    dasknmf.import_network(planted(20, 2, seed=0), "s3://bucket/net.zarr")
+    fit = dasknmf.nmf("s3://bucket/net.zarr", 2, max_iter=3)
+    dasknmf.save(fit, "s3://bucket/fit.zarr")
+    filesystem = S3FileSystem(**options)
+    for path in filesystem.find("bucket"):
+        assert SECRET.encode() not in filesystem.cat(path), path
+    assert SECRET not in repr(fit.attrs)
+
+
+def test_bad_option_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        read_storage_options(tmp_path / "none.json")
+    (tmp_path / "list.json").write_text("[1]")
+    with pytest.raises(InputError, match="holds list, needs a mapping"):
+        read_storage_options(tmp_path / "list.json")
