@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -13,7 +13,7 @@ from dasknmf.events import IterationEnded, ModelEnded
 from dasknmf.panels import PanelStep, advance, exact_sums, measure, rows_of, stack, sums_of, without
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -138,7 +138,7 @@ class Run:
 
     def go(self) -> None:
         """Iterate until every model has stopped."""
-        self._place()
+        self._place(self.live)
         self._start()
         while self.live:
             self._round()
@@ -151,11 +151,11 @@ class Run:
                 self._save_or_cut()
         self._panels = []
 
-    def _place(self) -> None:
-        """Cut the rows of the live models into panels and put them where they are updated."""
+    def _place(self, indices: Iterable[int]) -> None:
+        """Cut the rows of models into panels and put them where they are updated."""
         split = {
             index: {name: self.operator.panels.split(rows) for name, rows in self.models[index].rows.items()}
-            for index in self.live
+            for index in indices
         }
         steps = [
             PanelStep(
@@ -266,26 +266,14 @@ class Run:
         if due and self.snapshot is not None:
             self.snapshot.save(self.models, iteration, self.seconds)
         if not self.executor.local:
-            self._place()
+            self._place(self.live)
 
-    def exact(self, prepare: Callable[[Rows], Rows]) -> list[Exact]:
-        """Return the exact squared error of every model on A, in one read, with float64 products.
-
-        Parameters
-        ----------
-        prepare : callable
-            Applied to the rows of each model first, such as balancing; the models keep what it returns.
-        """
-        for model in self.models:
-            model.rows = prepare(model.rows)
-        ended = [replace(model, stop_reason="") for model in self.models]
-        self.models, kept = ended, self.models
-        try:
-            self._place()
-        finally:
-            self.models = kept
+    def exact(self) -> list[Exact]:
+        """Return the exact squared error of every model on A as its rows are now, in one read, in float64."""
+        every = range(len(self.models))
+        self._place(every)
         count = len(self._panels)
-        wanted = dict.fromkeys(range(len(self.models)), "H")
+        wanted = dict.fromkeys(every, "H")
         dtype = np.dtype(np.float64)
         X = self.executor.map(stack, self._panels, [wanted] * count, [dtype] * count, label="stack")
         AX = self.operator.sweep(X, columns=sum(model.columns for model in self.models), dtype=dtype)

@@ -59,3 +59,17 @@ def offenders(items: Iterable[str], count: int) -> str:
     """
     shown = "; ".join(items)
     return shown if count <= 1 else f"{shown}; {count:,} in all"
+
+
+def one_of(name: str, given: object, known: Iterable[str]) -> None:
+    """Refuse an option that is not one of the known words.
+
+    Raises
+    ------
+    InputError
+        Naming the known ones.
+    """
+    known = tuple(known)
+    if given not in known:
+        msg = f"{name}={given!r} is not known; choose one of {', '.join(known)}"
+        raise InputError(msg)

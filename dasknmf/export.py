@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from dasknmf.errors import InputError, missing_dependency
-from dasknmf.storage import remove
+from dasknmf.storage import remove, require_free
 
 if TYPE_CHECKING:
     import os
@@ -61,9 +61,7 @@ def export(fit: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = F
     if ending is None:
         msg = f"{target}: this ending is not known; use one of {', '.join(FORMATS)}"
         raise InputError(msg)
-    if target.exists() and not overwrite:
-        msg = f"{target} exists already; choose another name, or overwrite it (--force, overwrite=True)"
-        raise InputError(msg)
+    require_free(target, overwrite=overwrite)
     write: Callable[[Path], object]
     if ending == ".h5ad":
         write = to_anndata(fit).write_h5ad

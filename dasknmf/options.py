@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
-from dasknmf.errors import InputError
+from dasknmf.errors import InputError, one_of
 from dasknmf.solvers import solver_class
 
 if TYPE_CHECKING:
@@ -163,11 +163,4 @@ def not_negative(name: str, value: Any) -> None:
     """Refuse what is not a finite number of at least 0."""
     if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
         msg = f"{name}={value!r}: needs a finite number of at least 0"
-        raise InputError(msg)
-
-
-def one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Refuse what is not one of the choices."""
-    if value not in choices:
-        msg = f"{name}={value!r}: choose one of {', '.join(choices)}"
         raise InputError(msg)

@@ -121,6 +121,26 @@ def remove(location: Location, *, storage_options: Mapping[str, Any] | None = No
         path.unlink(missing_ok=True)
 
 
+def require_free(
+    location: Location, *, overwrite: bool = False, storage_options: Mapping[str, Any] | None = None
+) -> None:
+    """Refuse a place that is taken, or whose folder does not exist; to be asked before long work, not after.
+
+    Raises
+    ------
+    InputError
+        Saying what to type.
+    """
+    where = os.fspath(location)
+    if not overwrite and exists(location, storage_options=storage_options):
+        msg = f"{where} exists already; choose another name, or overwrite it (--force, overwrite=True)"
+        raise InputError(msg)
+    if not is_remote(location) and not local_path(location).absolute().parent.is_dir():
+        parent = local_path(location).parent
+        msg = f"{parent} is not a folder; make it first: mkdir -p {parent}"
+        raise InputError(msg)
+
+
 @contextmanager
 def publish(
     location: Location, *, overwrite: bool = False, storage_options: Mapping[str, Any] | None = None
@@ -149,9 +169,7 @@ def publish(
     InputError
         If the place is taken and ``overwrite`` is false, or its folder does not exist.
     """
-    if exists(location, storage_options=storage_options) and not overwrite:
-        msg = f"{os.fspath(location)} exists already; choose another name, or overwrite it (--force, overwrite=True)"
-        raise InputError(msg)
+    require_free(location, overwrite=overwrite, storage_options=storage_options)
     if is_remote(location):
         remove(location, storage_options=storage_options)
         try:
@@ -161,9 +179,6 @@ def publish(
             raise
         return
     target = local_path(location).absolute()
-    if not target.parent.is_dir():
-        msg = f"{target.parent} is not a folder; make it first: mkdir -p {target.parent}"
-        raise InputError(msg)
     aside = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
     try:
         yield str(aside)

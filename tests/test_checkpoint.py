@@ -60,7 +60,9 @@ def test_several_models_of_which_one_has_ended_resume(tmp_path: Path) -> None:
     assert whole["hals-k1-seed0"].attrs["n_iter"] < 30 < whole["hals-k5-seed0"].attrs["n_iter"]
     place = tmp_path / "run.checkpoint"
     with pytest.raises(Stopped):
-        dasknmf.nmf_many(A, models, **options, checkpoint=place, checkpoint_iterations=10, progress=stop_after(35))
+        dasknmf.nmf_many(
+            A, models, **options, checkpoint=place, checkpoint_iterations=10, progress=stop_after(35)
+        )
     resumed = dasknmf.nmf_many(A, models, **options, checkpoint=place, resume=True)
     for name, child in whole.children.items():
         np.testing.assert_array_equal(resumed[name]["W"], child["W"])
@@ -86,11 +88,27 @@ def test_cutting_the_lineage_on_a_cluster_changes_no_bit(tmp_path: Path, client:
 
 def test_kill_9_of_a_fit_loses_at_most_the_last_stretch(tmp_path: Path) -> None:
     dasknmf.import_network(A, tmp_path / "net.zarr", tile=64)
-    arguments = ["net.zarr", "-k", "4", "--init", "random", "--max-iter", "400", "--tol", "0", "--tol-objective", "0"]
+    arguments = [
+        "net.zarr",
+        "-k",
+        "4",
+        "--init",
+        "random",
+        "--max-iter",
+        "400",
+        "--tol",
+        "0",
+        "--tol-objective",
+        "0",
+    ]
     command = [sys.executable, "-m", "dasknmf", "fit", *arguments, "--checkpoint-iterations", "5"]
-    whole = subprocess.run([*command, "-o", "whole.zarr"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    whole = subprocess.run(
+        [*command, "-o", "whole.zarr"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert "saved whole.zarr" in whole.stdout
-    process = subprocess.Popen([*command, "-o", "killed.zarr"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "-o", "killed.zarr"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if "checkpoint after iteration" in line:
@@ -131,6 +149,8 @@ def test_a_damaged_checkpoint_is_one_clear_error(tmp_path: Path, damage: str) ->
     with pytest.raises(Stopped):
         dasknmf.nmf(A, 4, **OPTIONS, checkpoint=place, checkpoint_iterations=2, progress=stop_after(5))
     content = place.read_bytes()
-    place.write_bytes({"cut": content[: len(content) // 2], "text": b"not a checkpoint", "empty": b""}[damage])
+    place.write_bytes(
+        {"cut": content[: len(content) // 2], "text": b"not a checkpoint", "empty": b""}[damage]
+    )
     with pytest.raises(FormatError, match="is not a whole checkpoint; remove it"):
         dasknmf.nmf(A, 4, **OPTIONS, checkpoint=place, resume=True)

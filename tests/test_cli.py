@@ -59,7 +59,9 @@ def test_from_edges_to_top_genes(folder: Path) -> None:
     assert len(shown) == 6
     best = fit["gene"].values[fit["W"].values[:, 0].argmax()]
     assert shown[0].split("\t")[2].split()[0] == best
-    assert dasknmf_command("top-genes", "fit.zarr", "--long", cwd=folder).stdout.startswith("factor\tside\trank")
+    assert dasknmf_command("top-genes", "fit.zarr", "--long", cwd=folder).stdout.startswith(
+        "factor\tside\trank"
+    )
     assert dasknmf_command("export", "fit.zarr", "f.tsv", cwd=folder).stdout == "saved f.tsv\n"
 
 
@@ -76,8 +78,12 @@ def test_several_models_in_one_run(folder: Path) -> None:
 
 def test_a_config_file_gives_defaults_that_the_command_line_overrides(folder: Path) -> None:
     dasknmf_command("import", "edges.tsv", "net.zarr", cwd=folder)
-    (folder / "run.yaml").write_text(yaml.safe_dump({"n_components": 2, "max_iter": 3, "l1_W": 0.5, "tol": 0.0}))
-    dasknmf_command("fit", "net.zarr", "--config", "run.yaml", "--max-iter", "5", "-o", "fit.zarr", cwd=folder)
+    (folder / "run.yaml").write_text(
+        yaml.safe_dump({"n_components": 2, "max_iter": 3, "l1_W": 0.5, "tol": 0.0})
+    )
+    dasknmf_command(
+        "fit", "net.zarr", "--config", "run.yaml", "--max-iter", "5", "-o", "fit.zarr", cwd=folder
+    )
     attributes = dasknmf.load(folder / "fit.zarr").attrs
     assert [attributes[name] for name in ("n_components", "max_iter", "l1_W")] == [2, 5, 0.5]
     (folder / "run.yaml").write_text("rank: 2\n")
@@ -88,7 +94,9 @@ def test_a_config_file_gives_defaults_that_the_command_line_overrides(folder: Pa
 def test_coexpress(folder: Path) -> None:
     values = np.random.default_rng(0).normal(size=(6, 9))
     rows = [f"g{i}," + ",".join(f"{x:.6f}" for x in row) for i, row in enumerate(values)]
-    (folder / "e.csv").write_text("gene," + ",".join(f"s{i}" for i in range(9)) + "\n" + "\n".join(rows) + "\n")
+    (folder / "e.csv").write_text(
+        "gene," + ",".join(f"s{i}" for i in range(9)) + "\n" + "\n".join(rows) + "\n"
+    )
     made = dasknmf_command("coexpress", "e.csv", "co.zarr", "--power", "2", cwd=folder)
     assert made.stdout == "saved co.zarr: 6 genes, 15 edges, dense\n"
     expected = np.corrcoef(values) ** 2
@@ -99,17 +107,23 @@ def test_coexpress(folder: Path) -> None:
 def test_exit_codes(folder: Path) -> None:
     dasknmf_command("import", "edges.tsv", "net.zarr", cwd=folder)
     failed = dasknmf_command("info", "nothing.zarr", cwd=folder, check=1)
-    assert failed.stderr == "dasknmf: there is no network at nothing.zarr; make one with: dasknmf import EDGES nothing.zarr\n"
+    assert (
+        failed.stderr
+        == "dasknmf: there is no network at nothing.zarr; make one with: dasknmf import EDGES nothing.zarr\n"
+    )
     assert failed.stdout == ""
     assert "No such option" in dasknmf_command("fit", "net.zarr", "--rank", "3", cwd=folder, check=2).stderr
-    assert "give whole numbers" in dasknmf_command("fit", "net.zarr", "-k", "x", "-o", "y", cwd=folder, check=2).stderr
+    assert (
+        "give whole numbers"
+        in dasknmf_command("fit", "net.zarr", "-k", "x", "-o", "y", cwd=folder, check=2).stderr
+    )
     loose = ["fit", "net.zarr", "-k", "3", "--max-iter", "2", "--tol", "0"]
     assert dasknmf_command(*loose, "-o", "fit.zarr", cwd=folder).returncode == 0
     strict = dasknmf_command(*loose, "-o", "strict.zarr", "--strict", cwd=folder, check=3)
     assert "saved strict.zarr, but not converged within --max-iter 2" in strict.stderr
     assert dasknmf.load(folder / "strict.zarr").attrs["converged"] == 0
     taken = dasknmf_command(*loose, "-o", "fit.zarr", cwd=folder, check=1)
-    assert "fit.zarr exists already; choose another name, or overwrite it with --force" in taken.stderr
+    assert "fit.zarr exists already; choose another name, or overwrite it (--force" in taken.stderr
     assert dasknmf_command(*loose, "-o", "fit.zarr", "--force", cwd=folder).returncode == 0
 
 
@@ -119,7 +133,9 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
         assert command in shown
         assert invoke(command, "--help").exit_code == 0
     code = "import sys, dasknmf.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {"dask", "distributed", "zarr", "xarray", "pandas", "matplotlib"} & set(loaded)
 
 

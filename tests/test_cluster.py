@@ -40,9 +40,9 @@ def serial(store: Path) -> xr.Dataset:
 
 
 def same_bits(one: xr.Dataset, two: xr.Dataset) -> bool:
-    return all(np.array_equal(one[name], two[name]) for name in ("W", "H", "objective", "scale", "gauge")) and (
-        one.attrs["relative_error"] == two.attrs["relative_error"]
-    )
+    return all(
+        np.array_equal(one[name], two[name]) for name in ("W", "H", "objective", "scale", "gauge")
+    ) and (one.attrs["relative_error"] == two.attrs["relative_error"])
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -84,7 +84,9 @@ def test_a_worker_killed_in_the_middle_costs_no_bit(store: Path, serial: xr.Data
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         victims = list(client.run(os.getpid).values())
@@ -103,8 +105,14 @@ def test_a_worker_killed_in_the_middle_costs_no_bit(store: Path, serial: xr.Data
 @pytest.mark.parametrize(
     ("scheduler", "message"),
     [
-        ("nowhere", "'nowhere' is neither a word known here nor a file; give threads, serial, local, an address"),
-        ("tcp://127.0.0.1:1", "no Dask scheduler answers at tcp://127.0.0.1:1 .* start one with: dask scheduler"),
+        (
+            "nowhere",
+            "'nowhere' is neither a word known here nor a file; give threads, serial, local, an address",
+        ),
+        (
+            "tcp://127.0.0.1:1",
+            "no Dask scheduler answers at tcp://127.0.0.1:1 .* start one with: dask scheduler",
+        ),
     ],
 )
 def test_a_scheduler_that_is_not_there(

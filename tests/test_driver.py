@@ -72,7 +72,9 @@ def test_every_stop_has_its_reason(options: dict[str, float], reason: str, conve
 def test_the_reported_error_is_exact_and_not_below_the_bound() -> None:
     fit = dasknmf.nmf(A, 5, max_iter=500)
     residual = A - fit["W"].values.astype(float) @ fit["H"].values.astype(float)
-    assert fit.attrs["relative_error"] == pytest.approx(np.linalg.norm(residual) / np.linalg.norm(A), rel=1e-9)
+    assert fit.attrs["relative_error"] == pytest.approx(
+        np.linalg.norm(residual) / np.linalg.norm(A), rel=1e-9
+    )
     values = np.sort(np.abs(np.linalg.eigvalsh(A)))[::-1]
     bound = np.sqrt(1 - (values[:5] ** 2).sum() / (values**2).sum())
     assert fit.attrs["eckart_young"] == pytest.approx(bound, rel=1e-3)
@@ -81,7 +83,7 @@ def test_the_reported_error_is_exact_and_not_below_the_bound() -> None:
 
 
 def test_an_overflow_stops_at_once() -> None:
-    with pytest.raises(DasknmfError, match="objective is (nan|inf) after iteration 1; .* rescale"):
+    with pytest.raises(DasknmfError, match=r"objective is (nan|inf) after iteration 1; .* rescale"):
         dasknmf.nmf(A * 1e30, 2, init="random", bound=False)
 
 

@@ -71,7 +71,9 @@ def test_what_is_no_network_is_one_clear_error(network: Any, message: str) -> No
 
 def test_a_file_is_told_to_be_imported(tmp_path: Path) -> None:
     (tmp_path / "edges.tsv").write_text("a\tb\t1\n")
-    with pytest.raises(InputError, match=r"is a file, not a store; import it first: dasknmf import .*edges.tsv"):
+    with pytest.raises(
+        InputError, match=r"is a file, not a store; import it first: dasknmf import .*edges.tsv"
+    ):
         dasknmf.nmf(tmp_path / "edges.tsv", 2)
 
 
@@ -93,7 +95,10 @@ def test_a_file_is_told_to_be_imported(tmp_path: Path) -> None:
         ({"diagonal": "drop"}, "diagonal='drop': choose one of keep, ignore"),
         ({"alpha": 1}, "option 'alpha' is not known; there are: bound, diagonal"),
         ({"W": np.ones((30, 2))}, r"H: nothing was given, needs shape \(2, 30\)"),
-        ({"W": np.ones((30, 3)), "H": np.ones((2, 30))}, r"W: shape \(30, 3\) was given, needs shape \(30, 2\)"),
+        (
+            {"W": np.ones((30, 3)), "H": np.ones((2, 30))},
+            r"W: shape \(30, 3\) was given, needs shape \(30, 2\)",
+        ),
         ({"W": -np.ones((30, 2)), "H": np.ones((2, 30))}, "W has values that are negative"),
     ],
 )
@@ -105,7 +110,7 @@ def test_an_option_that_cannot_be_used_is_one_clear_error(options: dict[str, Any
 def test_models_that_would_be_the_same_are_refused() -> None:
     with pytest.raises(InputError, match="there is none"):
         dasknmf.nmf_many(A, [])
-    with pytest.raises(InputError, match="differs in its seed only .* restarts need init='random'"):
+    with pytest.raises(InputError, match=r"differs in its seed only .* restarts need init='random'"):
         dasknmf.nmf_many(A, [{"n_components": 2, "seed": 0}, {"n_components": 2, "seed": 1}])
     assert ModelOptions(2).init == "nndsvd"
     assert ModelOptions(2, solver="mu").init == "nndsvda"

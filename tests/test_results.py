@@ -77,9 +77,13 @@ def test_several_models_too(tmp_path: Path) -> None:
 @given(
     n=st.integers(1, 30),
     k=st.integers(1, 4),
-    names=st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip), unique=True),
+    names=st.lists(
+        st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip), unique=True
+    ),
 )
-def test_any_gene_names_come_back(n: int, k: int, names: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_gene_names_come_back(
+    n: int, k: int, names: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     genes = [*names, *(f"{i}\x00"[:-1] + "_" * 20 for i in range(n))][:n]
     matrix = xr.DataArray(planted(n, 2, seed=1), dims=("gene", "partner"), coords={"gene": genes})
     fit = dasknmf.nmf(matrix, min(k, n), max_iter=2)
@@ -105,7 +109,7 @@ def test_what_is_no_fit_is_refused(fit: xr.Dataset, tmp_path: Path) -> None:
         dasknmf.load(tmp_path / "fit.zarr")
     group.attrs["complete"] = True
     group.attrs["version"] = "9.0"
-    with pytest.raises(FormatError, match="has fit format 9.0"):
+    with pytest.raises(FormatError, match=r"has fit format 9.0"):
         dasknmf.load(tmp_path / "fit.zarr")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,17 +83,16 @@ def fit(
     **options: Any,
 ) -> None:
     """Factorize NETWORK, a store made by import or coexpress, and save the factors."""
-    from dasknmf.models import checkpoint_beside, nmf_many
+    from dasknmf.fitting import Execution, checkpoint_beside
+    from dasknmf.models import nmf_many
     from dasknmf.options import ModelOptions, split_options
     from dasknmf.progress import progress_listener
     from dasknmf.results import save
-    from dasknmf.storage import exists
+    from dasknmf.storage import remove, require_free
 
     storage = storage_of(context)
-    if exists(output, storage_options=storage) and not force:
-        msg = f"{output} exists already; choose another name, or overwrite it with --force"
-        raise InputError(msg)
-    sharing = {name: options.pop(name) for name in list(options) if name in _RUNNING}
+    require_free(output, overwrite=force, storage_options=storage)
+    running = {name: options.pop(name) for name in _RUNNING}
     of_model, run = split_options(options)
     models = [
         ModelOptions(k, solver=name, seed=s, **of_model)
@@ -101,23 +100,17 @@ def fit(
         for k in n_components
         for s in seed
     ]
+    place = checkpoint or checkpoint_beside(output)
     with progress_listener(quiet=context.obj["quiet"]) as listener:
-        fits = nmf_many(
-            network,
-            models,
-            run=run,
-            checkpoint=checkpoint or checkpoint_beside(output),
-            storage_options=storage,
-            progress=listener,
-            **sharing,
+        # the checkpoint stays until the result is saved
+        execution = Execution(
+            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
         )
+        fits = nmf_many(network, models, execution=execution, **asdict(run))
     children = {name: child.to_dataset() for name, child in fits.children.items()}
-    save(
-        fits if len(children) > 1 else next(iter(children.values())),
-        output,
-        overwrite=force,
-        storage_options=storage,
-    )
+    result = fits if len(children) > 1 else next(iter(children.values()))
+    save(result, output, overwrite=force, storage_options=storage)
+    remove(place, storage_options=storage)
     _report_fits(children, output, as_json=as_json)
     if strict and not all(child.attrs["converged"] for child in children.values()):
         msg = f"saved {output}, but not converged within --max-iter {run.max_iter}; raise it, or --tol"

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasknmf.network.store import Network
+    from dasknmf.network.summary import TileSummary
     from dasknmf.network.tiles import Grid
-    from dasknmf.network.writer import Codec, NetworkWriter, TileSummary
+    from dasknmf.network.writer import Codec, NetworkWriter
     from dasknmf.storage import Location, StorageOptions
+
 
 def build_from_tiles(
     location: Location,

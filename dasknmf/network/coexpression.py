@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from dasknmf import __version__
-from dasknmf.errors import InputError, MemoryLimitError
+from dasknmf.errors import InputError, MemoryLimitError, one_of
 from dasknmf.network.build import build_from_tiles
 from dasknmf.network.expression import open_expression
 from dasknmf.network.expression_text import FEWEST_COLUMNS, block_length
-from dasknmf.network.policies import one_of
 from dasknmf.network.standardised import Constant, standardised
 from dasknmf.network.tiles import LARGEST_SPARSE_TILE, Grid, dense_tile
 from dasknmf.network.weighting import Diagonal, Method, Sign, Weighting
-from dasknmf.storage import exists, read_storage_options
+from dasknmf.storage import read_storage_options, require_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,13 +155,7 @@ def coexpression(
     one_of("layout", layout, get_args(Layout))
     one_of("constant", constant, get_args(Constant))
     options = read_storage_options() if storage_options is None else storage_options
-    if exists(location, storage_options=options) and not overwrite:
-        # publish() would say so too, but only after the whole input was read
-        msg = (
-            f"{os.fspath(location)} exists already; choose another name, "
-            "or overwrite it (--force, overwrite=True)"
-        )
-        raise InputError(msg)
+    require_free(location, overwrite=overwrite, storage_options=options)
     if layout == "auto":
         layout = "dense" if threshold is None else "sparse"
     if tile is not None and not 1 <= tile <= LARGEST_SPARSE_TILE:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import InputError
+from dasknmf.errors import InputError, one_of
 from dasknmf.network.expression_matrix import Table, labels_of, layer_of, open_h5ad, read_array, read_matrix
 from dasknmf.network.expression_text import FEWEST_COLUMNS, SEPARATORS, block_length, is_text, read_text
-from dasknmf.network.policies import one_of
 from dasknmf.network.row_spool import RowSpool
 from dasknmf.network.writer import check_genes
 from dasknmf.storage import is_remote, local_path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from dasknmf.errors import InputError, offenders
+from dasknmf.errors import InputError, offenders, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,20 +80,6 @@ class Policies:
             return weight
         mended: NDArray[Any] = np.abs(weight) if self.negative == "absolute" else np.maximum(weight, 0)
         return mended
-
-
-def one_of(name: str, given: object, known: Iterable[str]) -> None:
-    """Refuse an option that is not one of the known words.
-
-    Raises
-    ------
-    InputError
-        Naming the known ones.
-    """
-    known = tuple(known)
-    if given not in known:
-        msg = f"{name}={given!r} is not known; choose one of {', '.join(known)}"
-        raise InputError(msg)
 
 
 @dataclass

@@ -5,9 +5,7 @@ The format is described for readers in other languages in ``dasknmf/network/FORM
 
 from __future__ import annotations
 
-import hashlib
 import os
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from dasknmf.errors import FormatError, InputError
+from dasknmf.network.checksum import network_checksum, tile_checksum
+from dasknmf.network.header import Header, read_header
 from dasknmf.network.tiles import Grid
 from dasknmf.storage import Location, StorageOptions, exists, open_store, read_storage_options
 
@@ -27,75 +27,8 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
-FORMAT = "dasknmf-network"
-VERSION = "1.0"
-#: The key of the root attributes that holds everything below.
-ATTRIBUTE = "dasknmf"
-
 #: A tile in memory: a float32 array, or a CSR array of float32.
 Tile = Any
-
-
-@dataclass(frozen=True)
-class Header:
-    """What the attributes of a network store say; see FORMAT.md for each field."""
-
-    layout: str
-    genes: int
-    tile: int
-    edges: int
-    self_loops: int
-    total: float
-    sum_of_squares: float
-    diagonal_sum_of_squares: float
-    minimum: float
-    maximum: float
-    isolated: int
-    weights: dict[str, Any]
-    checksum: str
-    provenance: dict[str, Any] = field(default_factory=dict)
-    dtype: str = "float32"
-    version: str = VERSION
-
-    @property
-    def density(self) -> float:
-        """Share of the gene pairs that are edges."""
-        pairs = self.genes * (self.genes - 1) / 2
-        return self.edges / pairs if pairs else 0.0
-
-
-def read_header(attributes: dict[str, Any], where: str) -> Header:
-    """Check the root attributes of a store and return its header.
-
-    Raises
-    ------
-    FormatError
-        If they are not those of a whole network store of a version known here.
-    """
-    given = attributes.get(ATTRIBUTE)
-    if not isinstance(given, dict) or given.get("format") != FORMAT:
-        msg = (
-            f"{where} is a Zarr group but not a dasknmf network; make one with: "
-            f"dasknmf import {where} network.zarr"
-        )
-        raise FormatError(msg)
-    version = str(given.get("version"))
-    if version.split(".")[0] != VERSION.split(".")[0]:
-        msg = (
-            f"{where} has network format {version}; this dasknmf reads {VERSION}: "
-            "upgrade it (pip install -U dasknmf) or import the network again"
-        )
-        raise FormatError(msg)
-    if given.get("complete") is not True:
-        msg = f"{where} was never finished (its writer was stopped); remove it and import the network again"
-        raise FormatError(msg)
-    names = set(Header.__dataclass_fields__)
-    fields = {key: value for key, value in given.items() if key in names}
-    missing = names - set(fields)
-    if missing:
-        msg = f"{where} lacks {', '.join(sorted(missing))} in its attributes; import the network again"
-        raise FormatError(msg)
-    return Header(**fields)
 
 
 def open_network(location: Location, *, storage_options: StorageOptions | None = None) -> Network:
@@ -317,22 +250,6 @@ class Network:
         from dasknmf.network.views import to_anndata
 
         return to_anndata(self)
-
-
-def tile_checksum(arrays: tuple[NDArray[Any], ...]) -> int:
-    """Return the first 8 bytes of the SHA-256 of a tile's arrays, little-endian, as an unsigned integer."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return int.from_bytes(digest.digest()[:8], "little")
-
-
-def network_checksum(genes: NDArray[np.object_], grid: Grid, tiles: NDArray[np.uint64]) -> str:
-    """Return the checksum of a whole network: gene names, tile size and every tile."""
-    digest = hashlib.sha256(f"{grid.n} {grid.tile}\n".encode())
-    digest.update("\n".join(genes.tolist()).encode())
-    digest.update(np.ascontiguousarray(tiles, dtype="<u8").data)
-    return f"sha256:{digest.hexdigest()}"
 
 
 @lru_cache(maxsize=8)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from dasknmf.errors import InputError
-from dasknmf.network.policies import one_of
+from dasknmf.errors import InputError, one_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

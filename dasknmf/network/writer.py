@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import os
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from dasknmf.errors import InputError, offenders
-from dasknmf.network.store import ATTRIBUTE, FORMAT, Header, network_checksum, tile_checksum
+from dasknmf.network.checksum import network_checksum
+from dasknmf.network.header import ATTRIBUTE, FORMAT, Header
+from dasknmf.network.summary import EMPTY_TILE, TileFacts, TileSummary, summarize_dense, summarize_sparse
 from dasknmf.storage import Location, StorageOptions, open_store, publish, read_storage_options
 
 if TYPE_CHECKING:
@@ -25,25 +27,6 @@ if TYPE_CHECKING:
 Codec = Literal["none", "lz4", "zstd"]
 #: Entries of a chunk of the sparse arrays: 1 MiB of weights.
 SPARSE_CHUNK = 2**18
-
-
-@dataclass(frozen=True)
-class TileSummary:
-    """What one written tile adds to the header; degree and strength are of its rows, then of its columns."""
-
-    i: int
-    j: int
-    checksum: int
-    edges: int
-    self_loops: int
-    total: float
-    sum_of_squares: float
-    diagonal_sum_of_squares: float
-    minimum: float
-    maximum: float
-    degree: tuple[NDArray[np.int64], NDArray[np.int64]]
-    strength: tuple[NDArray[np.float64], NDArray[np.float64]]
-    diagonal: NDArray[np.float32] | None
 
 
 @contextmanager
@@ -159,7 +142,7 @@ class NetworkWriter:
         self.place, self.genes, self.grid, self.layout = place, genes, grid, layout
         self._group = zarr.create_group(open_store(place, mode="a", storage_options=options), zarr_format=3)
         self._compressors = _compressors(codec or ("none" if layout == "dense" else "zstd"))
-        self._summaries: dict[int, TileSummary] = {}
+        self._facts: dict[int, TileFacts] = {}
         n = grid.n
         self._degree = np.zeros(n, dtype=np.int64)
         self._strength = np.zeros(n, dtype=np.float64)
@@ -192,17 +175,9 @@ class NetworkWriter:
     def write_dense(self, i: int, j: int, tile: NDArray[np.floating[Any]]) -> TileSummary:
         """Store tile (i, j), i ≤ j, of finite non-negative weights; a diagonal tile must be symmetric."""
         values = np.ascontiguousarray(tile, dtype=np.float32)
-        (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
-        self._tiles[a:b, c:d] = values
-        exact = values.astype(np.float64)
-        diagonal = values.diagonal().copy() if i == j else None
-        present = values != 0
-        degree = present.sum(axis=1), present.sum(axis=0)
-        strength = exact.sum(axis=1), exact.sum(axis=0)
-        positive = values[present]
-        return self._summary(
-            i, j, (values,), degree, strength, float((exact * exact).sum()), positive, diagonal
-        )
+        rows, columns = slice(*self.grid.bounds(i)), slice(*self.grid.bounds(j))
+        self._tiles[rows, columns] = values
+        return summarize_dense(i, j, values)
 
     def write_sparse(
         self, i: int, j: int, row: NDArray[Any], column: NDArray[Any], weight: NDArray[Any]
@@ -211,79 +186,23 @@ class NetworkWriter:
 
         Indices are local to the tile; weights finite and positive.
         """
-        row, column = row.astype(np.uint16), column.astype(np.uint16)
         values = weight.astype(np.float32)
-        t = self.grid.index(i, j)
+        kept = values != 0  # a weight below the smallest float32 is none
+        row, column, values = row[kept].astype(np.uint16), column[kept].astype(np.uint16), values[kept]
         self._entries += len(values)
-        self._offset[t + 1] = len(values)
+        self._offset[self.grid.index(i, j) + 1] = len(values)
         for name, part in (("row", row), ("column", column), ("weight", values)):
             self._buffers[name].append(part)
         self._buffered += len(values)
         if self._buffered >= 4 * SPARSE_CHUNK:
             self._flush(everything=False)
-
         (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
-        exact = values.astype(np.float64)
-        square = float((exact * exact).sum())
-        off = row != column if i == j else np.ones(len(row), dtype=bool)
-        degree_rows = np.bincount(row[off], minlength=b - a)
-        degree_columns = np.bincount(column[off], minlength=d - c)
-        strength_rows = np.bincount(row, exact, minlength=b - a)
-        strength_columns = np.bincount(column[off], exact[off], minlength=d - c)
-        diagonal = None
-        if i == j:
-            # the summary of a whole diagonal tile is wanted: both triangles
-            diagonal = np.zeros(b - a, dtype=np.float32)
-            diagonal[row[~off]] = values[~off]
-            degree_rows = degree_rows + degree_columns + (diagonal != 0)
-            strength_rows = strength_rows + strength_columns
-            square = 2 * square - float((diagonal.astype(np.float64) ** 2).sum())
-        return self._summary(
-            i,
-            j,
-            (row, column, values),
-            (degree_rows, degree_columns),
-            (strength_rows, strength_columns),
-            square,
-            values,
-            diagonal,
-        )
-
-    def _summary(
-        self,
-        i: int,
-        j: int,
-        arrays: tuple[NDArray[Any], ...],
-        degree: tuple[NDArray[Any], NDArray[Any]],
-        strength: tuple[NDArray[Any], NDArray[Any]],
-        square: float,
-        positive: NDArray[np.float32],
-        diagonal: NDArray[np.float32] | None,
-    ) -> TileSummary:
-        loops = int(np.count_nonzero(diagonal)) if diagonal is not None else 0
-        entries = int(degree[0].sum())
-        total = float(strength[0].sum())
-        on_diagonal = 0.0 if diagonal is None else float((diagonal.astype(np.float64) ** 2).sum())
-        return TileSummary(
-            i=i,
-            j=j,
-            checksum=tile_checksum(arrays),
-            edges=(entries - loops) // 2 if i == j else entries,
-            self_loops=loops,
-            total=total if i == j else 2 * total,
-            sum_of_squares=square if i == j else 2 * square,
-            diagonal_sum_of_squares=on_diagonal,
-            minimum=float(positive.min()) if positive.size else math.inf,
-            maximum=float(positive.max()) if positive.size else 0.0,
-            degree=degree,
-            strength=strength,
-            diagonal=diagonal,
-        )
+        return summarize_sparse(i, j, row, column, values, (b - a, d - c))
 
     def add(self, summary: TileSummary) -> None:
         """Take the summary of a tile into the sums; call in the order of the tiles."""
         i, j = summary.i, summary.j
-        self._summaries[self.grid.index(i, j)] = summary
+        self._facts[self.grid.index(i, j)] = summary.facts
         rows, columns = slice(*self.grid.bounds(i)), slice(*self.grid.bounds(j))
         self._degree[rows] += summary.degree[0]
         self._strength[rows] += summary.strength[0]
@@ -309,8 +228,8 @@ class NetworkWriter:
     def finish(self, weights: dict[str, Any], provenance: dict[str, Any]) -> None:
         """Write what is left, the per-gene arrays and, last, the attributes that make the store whole."""
         grid = self.grid
-        tiles = [self._summaries.get(t) for t in range(grid.n_tiles)]
-        checksums = np.array([s.checksum if s else tile_checksum(self._empty()) for s in tiles], dtype=np.uint64)
+        facts = [self._facts.get(t, EMPTY_TILE) for t in range(grid.n_tiles)]
+        checksums = np.array([tile.checksum for tile in facts], dtype=np.uint64)
         if self.layout == "sparse":
             self._flush(everything=True)
             for array in self._arrays.values():
@@ -324,27 +243,23 @@ class NetworkWriter:
         self._store("strength", self._strength)
         self._store("diagonal", self._diagonal)
         self._store("tile_checksum", checksums)
-        there = [s for s in tiles if s]
         header = Header(
             layout=self.layout,
             genes=grid.n,
             tile=grid.tile,
-            edges=sum(s.edges for s in there),
-            self_loops=sum(s.self_loops for s in there),
-            total=math.fsum(s.total for s in there),
-            sum_of_squares=math.fsum(s.sum_of_squares for s in there),
-            diagonal_sum_of_squares=math.fsum(s.diagonal_sum_of_squares for s in there),
-            minimum=min((s.minimum for s in there if s.maximum > 0), default=0.0),
-            maximum=max((s.maximum for s in there), default=0.0),
+            edges=sum(tile.edges for tile in facts),
+            self_loops=sum(tile.self_loops for tile in facts),
+            total=math.fsum(tile.total for tile in facts),
+            sum_of_squares=math.fsum(tile.sum_of_squares for tile in facts),
+            diagonal_sum_of_squares=math.fsum(tile.diagonal_sum_of_squares for tile in facts),
+            minimum=min((tile.minimum for tile in facts if tile.maximum > 0), default=0.0),
+            maximum=max(tile.maximum for tile in facts),
             isolated=int((degree == 0).sum()),
             weights=weights,
             checksum=network_checksum(self.genes, grid, checksums),
             provenance=provenance,
         )
         self._group.attrs[ATTRIBUTE] = {"format": FORMAT, **asdict(header), "complete": True}
-
-    def _empty(self) -> tuple[NDArray[Any], ...]:
-        return (np.empty(0, np.uint16), np.empty(0, np.uint16), np.empty(0, np.float32))
 
     def _store(self, name: str, values: NDArray[Any]) -> None:
         array = self._create(name, values.shape, values.shape, str(values.dtype))

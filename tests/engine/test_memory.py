@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def test_a_run_above_the_limit_is_refused_with_sizes_and_remedy(tmp_path: Path) -> None:
     dasknmf.import_network(np.ones((64, 64)), tmp_path / "ones.zarr")
-    with pytest.raises(MemoryLimitError, match=r"needs \d+ MiB in this process and the limit is 100 MiB .*--memory-limit"):
+    with pytest.raises(
+        MemoryLimitError, match=r"needs \d+ MiB in this process and the limit is 100 MiB .*--memory-limit"
+    ):
         dasknmf.nmf(tmp_path / "ones.zarr", 2, memory_limit="100 MiB")
 
 

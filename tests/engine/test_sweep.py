@@ -111,7 +111,7 @@ def test_the_cache_reads_a_tile_once_and_keeps_to_its_budget() -> None:
         def __init__(self) -> None:
             self.read: list[int] = []
 
-        def tile_row(self, i: int, first: int, last: int):  # noqa: ANN202
+        def tile_row(self, i: int, first: int, last: int):
             for j in range(first, last):
                 self.read.append(j)
                 yield j, np.ones((4, 4), dtype=np.float32)

@@ -11,7 +11,7 @@ import zarr
 
 import dasknmf
 from dasknmf.errors import FormatError, InputError
-from dasknmf.network.store import ATTRIBUTE
+from dasknmf.network.header import ATTRIBUTE
 
 GENES = [f"gene{k}" for k in range(11)]
 

@@ -19,7 +19,9 @@ from dasknmf.progress import silent
 from dasknmf.solvers import SOLVERS
 from tests.conftest import planted
 
-PENALTIES = st.fixed_dictionaries({name: st.sampled_from([0.0, 0.3]) for name in ("l1_W", "l1_H", "l2_W", "l2_H")})
+PENALTIES = st.fixed_dictionaries(
+    {name: st.sampled_from([0.0, 0.3]) for name in ("l1_W", "l1_H", "l2_W", "l2_H")}
+)
 
 
 def dense_hals(A, W, H, iterations, *, l1_W=0.0, l1_H=0.0, l2_W=0.0, l2_H=0.0):

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from dasknmf.errors import InputError
+from dasknmf.errors import InputError, one_of
 from dasknmf.network.dense_build import build_from_matrix
-from dasknmf.network.policies import Asymmetric, Duplicates, Negative, Policies, SelfLoops, one_of
+from dasknmf.network.policies import Asymmetric, Duplicates, Negative, Policies, SelfLoops
 from dasknmf.network.readers.dispatch import Choices, read_file, read_object
 from dasknmf.network.readers.files import Format, as_input_file
 from dasknmf.network.readers.names import default_names, gene_names, relabel
 from dasknmf.network.source import Entries, Labels
 from dasknmf.network.sparse_build import build_from_entries
 from dasknmf.network.tiles import LARGEST_SPARSE_TILE
-from dasknmf.storage import Location, StorageOptions, exists, is_remote, local_path, read_storage_options
+from dasknmf.storage import Location, StorageOptions, is_remote, read_storage_options, require_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -151,7 +151,7 @@ def import_network(
     _check_options(layout, format, codec, tile)
     policies = Policies(duplicates or "error", asymmetric, self_loops, negative)
     options = read_storage_options() if storage_options is None else storage_options
-    _check_place(location, options, overwrite=overwrite)
+    require_free(location, overwrite=overwrite, storage_options=options)
     choices = Choices(format, header, columns, key, resolution, memory_limit)
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(_scratch(temp_dir)))
@@ -189,18 +189,6 @@ def _check_options(layout: str, format: str | None, codec: str | None, tile: int
         one_of("codec", codec, ("none", "lz4", "zstd"))
     if tile is not None and not 1 <= tile <= LARGEST_SPARSE_TILE:
         msg = f"tile={tile} genes; needs 1 to {LARGEST_SPARSE_TILE:,}"
-        raise InputError(msg)
-
-
-def _check_place(location: Location, storage_options: StorageOptions, *, overwrite: bool) -> None:
-    """Refuse a place that is taken before hours of reading rather than after."""
-    where = os.fspath(location)
-    if not overwrite and exists(location, storage_options=storage_options):
-        msg = f"{where} exists already; choose another name, or overwrite it (--force, overwrite=True)"
-        raise InputError(msg)
-    if not is_remote(location) and not local_path(location).absolute().parent.is_dir():
-        parent = local_path(location).parent
-        msg = f"{parent} is not a folder; make it first: mkdir -p {parent}"
         raise InputError(msg)
 
 

@@ -1,0 +1,243 @@
+"""One run from a network to finished Datasets: glue of operator, solvers, driver, checkpoints and labels."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.checkpoint import Checkpoints, Saved
+from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.driver import Model, Run, balance
+from dasknmf.engine.cache import forget
+from dasknmf.engine.memory import USABLE, Projection, check_memory, project
+from dasknmf.engine.sketch import Spectrum, basis_bytes, leading_spectrum, sketch_width
+from dasknmf.events import RunEnded, RunStarted
+from dasknmf.matrices import Given, as_matrix
+from dasknmf.progress import silent
+from dasknmf.results import fit_dataset
+from dasknmf.solvers import solver_class
+from dasknmf.solvers.initial import nndsvd_start, random_start
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+    from dasknmf.engine.executor import Executor
+    from dasknmf.engine.sweep import Sweep
+    from dasknmf.events import Listener
+    from dasknmf.options import FitOptions, ModelOptions
+    from dasknmf.storage import Location, StorageOptions
+
+FACTOR = np.dtype(np.float32)
+#: W and H to start from, or nothing.
+Start = tuple[Any, Any] | None
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how a run goes, as :func:`dasknmf.nmf` says; nothing here changes a bit of its result.
+
+    ``keep_checkpoint`` leaves the last checkpoint to a caller who first saves the result.
+    """
+
+    scheduler: Any = None
+    workers: int | None = None
+    memory_limit: int | str | None = None
+    checkpoint: Location | None = None
+    checkpoint_seconds: float | None = 60.0
+    checkpoint_iterations: int | None = None
+    resume: bool = False
+    storage_options: StorageOptions | None = None
+    progress: Listener = silent
+    keep_checkpoint: bool = False
+
+
+def fit_models(
+    network: Any, options: FitOptions, execution: Execution, *, starts: Sequence[Start] | None = None
+) -> list[xr.Dataset]:
+    """Fit the models of a run and return a Dataset for each.
+
+    Parameters
+    ----------
+    network : as in :func:`dasknmf.nmf`
+        The network.
+    options : FitOptions
+        Models, and when to stop.
+    execution : Execution
+        Where and how.
+    starts : sequence of (W, H) or None, optional
+        For models whose ``init`` is ``"given"``.
+    """
+    given = as_matrix(network, storage_options=execution.storage_options)
+    begins = list(starts or [None] * len(options.models))
+    for model, start in zip(options.models, begins, strict=True):
+        given.check_start(model, start)
+    limit = parse_memory(execution.memory_limit)
+    with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
+        operator, projection = _plan(given, options, executor, limit)
+        checkpoints = _checkpoints(given, options, execution)
+        saved = checkpoints.read() if checkpoints and execution.resume else None
+        execution.progress(
+            RunStarted(
+                genes=operator.n,
+                models=len(options.models),
+                columns=sum(model.n_components for model in options.models),
+                groups=len(operator.plan.groups),
+                bytes_per_sweep=operator.plan.weight,
+                memory=projection.process_bytes,
+                max_iter=options.run.max_iter,
+                resumed_at=saved.iteration if saved else 0,
+            )
+        )
+        try:
+            made = _run(given, options, begins, executor, operator, checkpoints, saved, execution.progress)
+        finally:
+            executor.everywhere(forget)
+    if checkpoints and not execution.keep_checkpoint:
+        checkpoints.remove()
+    return made
+
+
+def _plan(
+    given: Given, options: FitOptions, executor: Executor, limit: int | None
+) -> tuple[Sweep, Projection]:
+    """Return the operator, after its memory has been projected and found to fit."""
+    operator = given.operator(executor, cache=0)
+    ranks = [model.n_components for model in options.models]
+    capacity = executor.capacity
+    projection = project(
+        operator.plan,
+        capacity,
+        columns=sum(ranks),
+        widest=max(sum(ranks), sketch_width(operator.n, max(ranks))),
+        basis=basis_bytes(operator.n, max(ranks)),
+        tile_bytes=given.tile_bytes(operator.plan),
+        live=len(ranks),
+    )
+    allowed = min(limit or capacity.memory, capacity.memory)
+    usable = allowed if executor.local else int(allowed * USABLE)
+    where = "this process" if executor.local else f"each of {capacity.processes} worker processes"
+    check_memory(projection, limit=usable, where=where)
+    left = usable - projection.process_bytes
+    # half of what is left stays free: other programs, and what no projection sees
+    return given.operator(executor, cache=left // 2), projection
+
+
+def _checkpoints(given: Given, options: FitOptions, execution: Execution) -> Checkpoints | None:
+    if execution.checkpoint is None:
+        return None
+    return Checkpoints(
+        execution.checkpoint,
+        {"checksum": given.checksum, **options.as_dict()},
+        every_seconds=execution.checkpoint_seconds,
+        every_iterations=execution.checkpoint_iterations,
+        listener=execution.progress,
+        storage_options=execution.storage_options,
+    )
+
+
+def _run(
+    given: Given,
+    options: FitOptions,
+    starts: list[Start],
+    executor: Executor,
+    operator: Sweep,
+    checkpoints: Checkpoints | None,
+    saved: Saved | None,
+    progress: Listener,
+) -> list[xr.Dataset]:
+    began = time.perf_counter()
+    spectrum = None
+    if options.run.bound or (not saved and any("nndsvd" in model.init for model in options.models)):
+        largest = max(model.n_components for model in options.models)
+        spectrum = leading_spectrum(operator, largest, seed=0)
+    if saved:
+        models = [_restored(model, kept) for model, kept in zip(options.models, saved.models, strict=True)]
+        operator.reads += saved.reads
+    else:
+        models = [
+            _started(model, operator, spectrum, start)
+            for model, start in zip(options.models, starts, strict=True)
+        ]
+    run = Run(
+        operator,
+        executor,
+        models,
+        options.run,
+        bytes_per_sweep=operator.plan.weight,
+        listener=progress,
+        snapshot=checkpoints,
+        seconds=(saved.seconds if saved else 0.0) + time.perf_counter() - began,
+    )
+    if checkpoints is not None:
+        checkpoints.reads = lambda: operator.reads
+        checkpoints.begin(saved.iteration if saved else 0, run.seconds)
+    run.go()
+    gauges = []
+    for model in models:
+        model.rows, scale, gauge = balance(model.rows)
+        gauges.append({"scale": scale, "gauge": gauge})
+    exact = run.exact()
+    progress(RunEnded(run.seconds, operator.reads, operator.reads * operator.plan.weight))
+    facts = {
+        "network": given.name,
+        "network_checksum": given.checksum,
+        "genes": operator.n,
+        "reads": operator.reads,
+        "bytes_per_read": operator.plan.weight,
+        "seconds": run.seconds,
+    }
+    return [
+        fit_dataset(
+            model,
+            end,
+            genes=given.genes,
+            options=chosen,
+            run=options.run,
+            bound=_bound(spectrum, chosen, options, operator),
+            facts=facts,
+            **gauge,
+        )
+        for model, end, chosen, gauge in zip(models, exact, options.models, gauges, strict=True)
+    ]
+
+
+def _bound(spectrum: Spectrum | None, model: ModelOptions, options: FitOptions, operator: Sweep) -> float:
+    """Return the Eckart–Young bound; nan where it was not asked for or the diagonal does not count."""
+    if spectrum is None or options.run.diagonal == "ignore":
+        return float("nan")
+    return spectrum.relative_error(model.n_components, operator.sum_of_squares)
+
+
+def _started(model: ModelOptions, operator: Sweep, spectrum: Spectrum | None, start: Start) -> Model:
+    n, k = operator.n, model.n_components
+    mean = operator.total / n**2
+    if start is not None:
+        W, Ht = (np.ascontiguousarray(given, dtype=FACTOR) for given in (start[0], np.transpose(start[1])))
+    elif model.init == "random":
+        W, Ht = random_start(n, k, seed=model.seed, mean=mean, dtype=FACTOR)
+    else:
+        assert spectrum is not None
+        fill = mean if model.init == "nndsvda" else 0.0
+        W, Ht = nndsvd_start(spectrum.values[:k], spectrum.vectors[:, :k], fill=fill, dtype=FACTOR)
+    return Model(model.name, _solver(model), {"W": W, "H": Ht})
+
+
+def _restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
+    fields = ("state", "objective", "squared_error", "gradient", "stop_reason", "converged")
+    return Model(model.name, _solver(model), kept["rows"], **{name: kept[name] for name in fields})
+
+
+def _solver(model: ModelOptions) -> Any:
+    penalties = {name: value for name, value in asdict(model).items() if name[:3] in ("l1_", "l2_")}
+    return solver_class(model.solver)(**penalties)
+
+
+def checkpoint_beside(location: Location) -> str:
+    """Return where the checkpoint of a result is kept by default: beside it."""
+    return f"{os.fspath(location).rstrip('/')}.checkpoint"
