@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dasknmf.errors import InputError
+from dasknmf.errors import InputError, missing_dependency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,21 +96,47 @@ def open_store(
 
 
 def exists(location: Location, *, storage_options: Mapping[str, Any] | None = None) -> bool:
-    """Tell whether anything is at a location."""
+    """Tell whether anything is at a location.
+
+    Raises
+    ------
+    InputError
+        If a URL cannot be reached: no such host, no such bucket, wrong credentials.
+    """
     if not is_remote(location):
         return local_path(location).exists()
+    filesystem, path = _file_system(location, storage_options)
+    try:
+        return bool(filesystem.exists(path))
+    except Exception as error:  # every provider has its own
+        msg = (
+            f"{os.fspath(location)} cannot be reached ({type(error).__name__}: {error}); check the address, and the "
+            "credentials in the environment or in --storage-options FILE"
+        )
+        raise InputError(msg) from error
+
+
+def _file_system(location: Location, storage_options: Mapping[str, Any] | None) -> tuple[Any, str]:
+    """Return the fsspec file system of a URL, and the path in it."""
     import fsspec
 
-    filesystem, path = fsspec.core.url_to_fs(os.fspath(location), **(storage_options or {}))
-    return bool(filesystem.exists(path))
+    where = os.fspath(location)
+    try:
+        filesystem, path = fsspec.core.url_to_fs(where, **(storage_options or {}))
+    except ImportError as error:
+        protocol = where.partition("://")[0]
+        purpose = f"{protocol}:// ({error})"
+        raise missing_dependency("an fsspec file system", extra="s3", purpose=purpose) from error
+    except ValueError as error:
+        msg = f"{where}: {error}; needs a path, or a URL such as s3://bucket/network.zarr"
+        raise InputError(msg) from error
+    return filesystem, path
 
 
 def remove(location: Location, *, storage_options: Mapping[str, Any] | None = None) -> None:
     """Remove a file or a store, and everything in it."""
     if is_remote(location):
-        import fsspec
-
-        filesystem, path = fsspec.core.url_to_fs(os.fspath(location), **(storage_options or {}))
+        filesystem, path = _file_system(location, storage_options)
         if filesystem.exists(path):
             filesystem.rm(path, recursive=True)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("dasknmf")
+
+# s3fs never closes the session of an asynchronous file system; without a handler, asyncio would complain of it on
+# stderr after pytest's last line
+logging.getLogger("asyncio").addHandler(logging.NullHandler())
 
 #: Real networks; not part of the project, tests that read them skip where the folder is absent.
 DATA = Path(__file__).parents[2] / "shared" / "data"

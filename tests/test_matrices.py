@@ -84,7 +84,7 @@ def test_a_file_is_told_to_be_imported(tmp_path: Path) -> None:
         ({"n_components": 2.5}, "n_components=2.5: needs a whole number"),
         ({"n_components": 31}, "has 30 genes; needs at most that many"),
         ({"solver": "magic"}, "solver 'magic' is not known; choose one of: hals, mu"),
-        ({"init": "best"}, "init='best': choose one of auto, random"),
+        ({"init": "best"}, "init='best' is not known; choose one of auto, random"),
         ({"init": "given"}, "init='given' needs both W and H"),
         ({"solver": "mu", "init": "nndsvd"}, "use init='nndsvda'"),
         ({"seed": -1}, "seed=-1"),
@@ -92,7 +92,7 @@ def test_a_file_is_told_to_be_imported(tmp_path: Path) -> None:
         ({"tol": float("nan")}, "tol=nan"),
         ({"max_iter": 0}, "max_iter=0"),
         ({"max_seconds": 0}, "max_seconds=0: needs a number of seconds above 0"),
-        ({"diagonal": "drop"}, "diagonal='drop': choose one of keep, ignore"),
+        ({"diagonal": "drop"}, "diagonal='drop' is not known; choose one of keep, ignore"),
         ({"alpha": 1}, "option 'alpha' is not known; there are: bound, diagonal"),
         ({"W": np.ones((30, 2))}, r"H: nothing was given, needs shape \(2, 30\)"),
         (

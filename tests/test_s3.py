@@ -98,3 +98,13 @@ def test_bad_option_files(tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(InputError, match="holds list, needs a mapping"):
         read_storage_options(tmp_path / "list.json")
+
+
+def test_what_cannot_be_reached_is_one_clear_error() -> None:
+    nowhere = {"key": "a", "secret": "b", "endpoint_url": "http://127.0.0.1:1"}
+    with pytest.raises(
+        InputError, match=r"s3://bucket/net.zarr cannot be reached \(.*\); check the address, and the cred"
+    ):
+        dasknmf.open_network("s3://bucket/net.zarr", storage_options=nowhere)
+    with pytest.raises(InputError, match="nonsense://x: .*Protocol not known"):
+        dasknmf.open_network("nonsense://x")
