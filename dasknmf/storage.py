@@ -136,9 +136,9 @@ def _file_system(location: Location, storage_options: Mapping[str, Any] | None) 
 def remove(location: Location, *, storage_options: Mapping[str, Any] | None = None) -> None:
     """Remove a file or a store, and everything in it."""
     if is_remote(location):
-        filesystem, path = _file_system(location, storage_options)
-        if filesystem.exists(path):
-            filesystem.rm(path, recursive=True)
+        filesystem, inside = _file_system(location, storage_options)
+        if filesystem.exists(inside):
+            filesystem.rm(inside, recursive=True)
         return
     path = local_path(location)
     if path.is_dir():

@@ -102,9 +102,7 @@ def test_bad_option_files(tmp_path: Path) -> None:
 
 def test_what_cannot_be_reached_is_one_clear_error() -> None:
     nowhere = {"key": "a", "secret": "b", "endpoint_url": "http://127.0.0.1:1"}
-    with pytest.raises(
-        InputError, match=r"s3://bucket/net.zarr cannot be reached \(.*\); check the address, and the cred"
-    ):
+    with pytest.raises(InputError, match=r"s3://bucket/net.zarr cannot be reached \(.*\); check the address"):
         dasknmf.open_network("s3://bucket/net.zarr", storage_options=nowhere)
-    with pytest.raises(InputError, match="nonsense://x: .*Protocol not known"):
+    with pytest.raises(InputError, match=r"nonsense://x: .*Protocol not known"):
         dasknmf.open_network("nonsense://x")

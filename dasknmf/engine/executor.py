@@ -31,7 +31,7 @@ Handle = Any
 
 #: Up to this size, in bytes, a part of a result travels with its siblings: that costs less than a task to
 #: take it out, some 1 ms of the scheduler.
-SMALL_PART = 2**20
+SMALL_PART = 2**22
 
 
 @dataclass(frozen=True)

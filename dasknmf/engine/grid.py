@@ -27,12 +27,16 @@ MiB = 2**20
 
 #: A group reads at most so much, so that a few cores share the work evenly …
 LARGEST_GROUP = 64 * MiB
-#: … and at least so much, so that a task costs more than its scheduling.
-SMALLEST_GROUP = MiB
+#: … and at least so much, so that a task, of some 10 ms at k = 32, costs more than its scheduling: a byte of a
+#: sparse tile takes about eight times as long to multiply as one of a dense tile.
+SMALLEST_DENSE_GROUP = 8 * MiB
+SMALLEST_SPARSE_GROUP = MiB
 #: A small matrix still gives work to this many cores,
 FEWEST_GROUPS = 16
 #: and a huge one does not drown the scheduler in tasks.
 MOST_GROUPS = 1024
+#: Row panels are merged up to so many genes: a panel costs a few tasks in each half-iteration.
+SMALL_PANEL = 8192
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Plan:
         return sum(group.weight for group in self.groups)
 
 
-def make_plan(grid: Grid, weights: NDArray[np.int64]) -> Plan:
+def make_plan(grid: Grid, weights: NDArray[np.int64], *, smallest: int = SMALLEST_DENSE_GROUP) -> Plan:
     """Cut the triangle into groups by halving, until each is light enough or a single tile.
 
     Parameters
@@ -121,6 +125,8 @@ def make_plan(grid: Grid, weights: NDArray[np.int64]) -> Plan:
         The tiles.
     weights : ndarray of int64, shape (n_tiles,)
         Bytes of each tile, in the order of :meth:`Grid.index`; tiles of weight 0 are not read.
+    smallest : int
+        Bytes below which a group is not cut further, if it may be cut at all.
 
     Returns
     -------
@@ -128,12 +134,12 @@ def make_plan(grid: Grid, weights: NDArray[np.int64]) -> Plan:
 
     Examples
     --------
-    >>> plan = make_plan(Grid(n=4096, tile=1024), np.full(10, 4 * MiB))
+    >>> plan = make_plan(Grid(n=32768, tile=8192), np.full(10, 256 * MiB))
     >>> len(plan.groups), plan.panels.cuts
     (10, (0, 1, 2, 3, 4))
     """
     total = int(weights.sum())
-    target = max(total // MOST_GROUPS, min(LARGEST_GROUP, max(SMALLEST_GROUP, total // FEWEST_GROUPS)))
+    target = max(total // MOST_GROUPS, min(LARGEST_GROUP, max(smallest, total // FEWEST_GROUPS)))
     p = grid.panels
     square = np.zeros((p + 1, p + 1), dtype=np.int64)
     square[1:, 1:][np.triu_indices(p)] = weights
@@ -158,16 +164,27 @@ def make_plan(grid: Grid, weights: NDArray[np.int64]) -> Plan:
                     cut(half, other)
 
     cut((0, p), (0, p))
-    cuts = sorted({0, p} | {edge for rows, columns, _ in blocks for edge in (*rows, *columns)})
+    edges = sorted({0, p} | {edge for rows, columns, _ in blocks for edge in (*rows, *columns)})
+    cuts = _merged(edges, SMALL_PANEL // grid.tile)
+    spans = list(pairwise(cuts))
     groups = []
     for index, (rows, columns, weight) in enumerate(blocks):
-        touched = {
+        touched = [
             q
-            for q, (a, b) in enumerate(pairwise(cuts))
-            if (rows[0] <= a and b <= rows[1]) or (columns[0] <= a and b <= columns[1])
-        }
-        groups.append(Group(index, rows, columns, tuple(sorted(touched)), weight))
+            for q, (a, b) in enumerate(spans)
+            if (rows[0] < b and a < rows[1]) or (columns[0] < b and a < columns[1])
+        ]
+        groups.append(Group(index, rows, columns, tuple(touched), weight))
     return Plan(grid, tuple(groups), Panels(grid, tuple(cuts)))
+
+
+def _merged(edges: list[int], largest: int) -> list[int]:
+    """Leave out cuts between neighbours that together are at most ``largest`` tile rows."""
+    kept = edges[:1]
+    for edge, following in pairwise([*edges[1:], edges[-1] + largest + 1]):
+        if following - kept[-1] > largest:
+            kept.append(edge)
+    return kept
 
 
 def _halves(span: tuple[int, int]) -> tuple[tuple[int, int], ...]:

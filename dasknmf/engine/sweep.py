@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from dasknmf.engine.cache import CachedSource
-from dasknmf.engine.grid import make_plan
+from dasknmf.engine.grid import SMALLEST_DENSE_GROUP, SMALLEST_SPARSE_GROUP, make_plan
 from dasknmf.engine.kernels import ArraySource, TileSource, multiply_group
 from dasknmf.network.store import opened
 from dasknmf.network.tiles import Grid, dense_tile
@@ -127,7 +127,11 @@ class Sweep:
             source = CachedSource(source, header.checksum, cache)
         return cls(
             source,
-            make_plan(network.grid, network.tile_weights),
+            make_plan(
+                network.grid,
+                network.tile_weights,
+                smallest=SMALLEST_SPARSE_GROUP if header.layout == "sparse" else SMALLEST_DENSE_GROUP,
+            ),
             executor,
             sum_of_squares=header.sum_of_squares,
             total=header.total,
@@ -143,7 +147,11 @@ class Sweep:
         values = (matrix.data if sp.issparse(matrix) else matrix).astype(np.float64, copy=False)
         return cls(
             source,
-            make_plan(grid, source.weights()),
+            make_plan(
+                grid,
+                source.weights(),
+                smallest=SMALLEST_SPARSE_GROUP if sp.issparse(matrix) else SMALLEST_DENSE_GROUP,
+            ),
             executor,
             sum_of_squares=float((values * values).sum()),
             total=float(values.sum()),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dasknmf.engine.grid import LARGEST_GROUP, MOST_GROUPS, SMALLEST_GROUP, MiB, make_plan
+from dasknmf.engine.grid import LARGEST_GROUP, MOST_GROUPS, SMALL_PANEL, SMALLEST_DENSE_GROUP, MiB, make_plan
 from dasknmf.network.tiles import Grid
 
 
@@ -57,9 +59,10 @@ def test_a_group_touches_exactly_the_panels_of_its_tiles(case):
     plan = make_plan(grid, weights)
     for group in plan.groups:
         rows = {k for tile in tiles_of(group) for k in tile}
-        touched = {k for q in group.panels for k in range(plan.panels.cuts[q], plan.panels.cuts[q + 1])}
-        assert rows <= touched
-        assert touched <= set(range(*group.rows)) | set(range(*group.columns))
+        assert {plan.panels.place(k)[0] for k in rows} <= set(group.panels)
+        own = {*range(*group.rows), *range(*group.columns)}
+        for q in group.panels:
+            assert own & set(range(plan.panels.cuts[q], plan.panels.cuts[q + 1]))
 
 
 @given(case=weighted_grids())
@@ -76,8 +79,23 @@ def test_panels_cut_the_genes_and_place_every_tile_row(case):
 
 def test_a_small_matrix_gives_work_to_several_cores():
     grid = Grid(n=4096, tile=512)
-    plan = make_plan(grid, np.full(grid.n_tiles, SMALLEST_GROUP))
+    plan = make_plan(grid, np.full(grid.n_tiles, SMALLEST_DENSE_GROUP))
     assert len(plan.groups) >= 16
+
+
+def test_a_large_network_has_neither_too_many_groups_nor_wide_ones():
+    grid = Grid(n=100_000, tile=2048)
+    plan = make_plan(grid, np.full(grid.n_tiles, 16 * MiB))
+    assert 256 <= len(plan.groups) <= MOST_GROUPS
+    assert max(len(group.panels) for group in plan.groups) <= 2
+
+
+@given(n=st.integers(1, 3 * SMALL_PANEL), tile=st.integers(64, 4096))
+def test_neighbouring_panels_together_are_never_small(n, tile):
+    grid = Grid(n=n, tile=tile)
+    panels = make_plan(grid, np.full(grid.n_tiles, MiB)).panels
+    assert sum(panels.rows) == n
+    assert all(a + b > SMALL_PANEL - tile for a, b in pairwise(panels.rows))
 
 
 @given(case=weighted_grids(), n=st.integers(2, 5))

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 import dasknmf
 from dasknmf.engine import cache
 from dasknmf.engine.executor import Distributed, Threads
-from dasknmf.engine.grid import make_plan
 from dasknmf.engine.sweep import Sweep
-from dasknmf.network.tiles import Grid
 from tests.conftest import planted
 
 if TYPE_CHECKING:
@@ -46,34 +44,6 @@ def test_a_sweep_equals_the_dense_product(
         assert operator.reads == 1
     assert operator.sum_of_squares == pytest.approx((A**2).sum())
     assert operator.total == pytest.approx(A.sum())
-
-
-@given(
-    n=st.integers(1, 300),
-    tile=st.integers(1, 70),
-    seed=st.integers(0, 99),
-    empty=st.floats(0, 1),
-)
-def test_every_tile_that_holds_anything_is_in_one_group(n: int, tile: int, seed: int, empty: float) -> None:
-    grid = Grid(n, tile)
-    rng = np.random.default_rng(seed)
-    weights = rng.integers(1, 2**26, grid.n_tiles) * (rng.random(grid.n_tiles) >= empty)
-    plan = make_plan(grid, weights)
-    seen = [(i, j) for group in plan.groups for i, a, b in group.tile_rows() for j in range(a, b)]
-    assert len(seen) == len(set(seen))
-    assert {(i, j) for (i, j), weight in zip(grid.tiles(), weights, strict=True) if weight} <= set(seen)
-    assert sum(plan.panels.rows) == n
-    for group in plan.groups:
-        touched = {plan.panels.place(i)[0] for i, a, b in group.tile_rows() for i in (i, *range(a, b))}
-        assert touched == set(group.panels)
-    assert plan.weight == weights.sum()
-
-
-def test_the_plan_of_a_large_network_is_balanced_and_not_too_fine() -> None:
-    grid = Grid(100_000, 2048)
-    plan = make_plan(grid, np.full(grid.n_tiles, 16 * 2**20))
-    assert 256 <= len(plan.groups) <= 1024
-    assert max(len(group.panels) for group in plan.groups) <= 2
 
 
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
