@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from dasknmf.errors import FormatError, InputError
 from dasknmf.network.checksum import network_checksum, tile_checksum
+from dasknmf.network.chunks import PlainChunks, plain_chunks
 from dasknmf.network.header import Header, read_header
 from dasknmf.network.tiles import Grid
 from dasknmf.storage import Location, StorageOptions, exists, open_store, read_storage_options
@@ -185,7 +186,7 @@ class Network:
         """
         if self.header.layout == "dense":
             for j in range(first, last):
-                yield j, self._read("tiles", slice(*self.grid.bounds(i)), slice(*self.grid.bounds(j)))
+                yield j, self._dense_tile(i, j)
             return
         offset = self.tile_offset
         t0, t1 = self.grid.index(i, first), self.grid.index(i, last - 1) + 1
@@ -196,6 +197,16 @@ class Network:
             if part.start < part.stop:
                 j = first + t - t0
                 yield j, self._sparse_tile(i, j, row[part], column[part], weight[part])
+
+    @cached_property
+    def _plain_chunks(self) -> PlainChunks | None:
+        return plain_chunks(self.location, "tiles")
+
+    def _dense_tile(self, i: int, j: int) -> NDArray[np.float32]:
+        (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
+        if self._plain_chunks is not None:
+            return self._plain_chunks.read(i, j, b - a, d - c)
+        return self._read("tiles", slice(a, b), slice(c, d))
 
     def _sparse_tile(
         self, i: int, j: int, row: NDArray[np.uint16], column: NDArray[np.uint16], weight: NDArray[np.float32]
@@ -228,7 +239,7 @@ class Network:
     def stored_tile(self, i: int, j: int) -> tuple[NDArray[Any], ...]:
         """Return the arrays of tile (i, j) as stored: one of a dense tile, row, column, weight of a sparse one."""
         if self.header.layout == "dense":
-            return (self._read("tiles", slice(*self.grid.bounds(i)), slice(*self.grid.bounds(j))),)
+            return (self._dense_tile(i, j),)
         t = self.grid.index(i, j)
         span = slice(int(self.tile_offset[t]), int(self.tile_offset[t + 1]))
         return tuple(self._read(name, span) for name in ("row", "column", "weight"))
