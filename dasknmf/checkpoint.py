@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import FormatError
+from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointWritten
 from dasknmf.solvers.alternating import AlternatingState
-from dasknmf.storage import Location, StorageOptions, exists, is_remote, local_path, remove
+from dasknmf.storage import (
+    Location,
+    StorageOptions,
+    exists,
+    is_remote,
+    local_path,
+    read_storage_options,
+    remove,
+    require_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +60,14 @@ class Checkpoints:
         When a checkpoint is due, whichever comes first.
     listener : callable
         Receives :class:`dasknmf.events.CheckpointWritten`.
+    storage_options : dict, optional
+        Options of the fsspec file system of a URL; by default those of
+        :func:`dasknmf.storage.read_storage_options`.
+
+    Raises
+    ------
+    InputError
+        If nothing can be written there: found now, not when the first checkpoint is due.
     """
 
     def __init__(
@@ -65,7 +82,12 @@ class Checkpoints:
     ) -> None:
         self.location, self.identity = location, identity
         self.every_seconds, self.every_iterations = every_seconds, every_iterations
-        self.listener, self.storage_options = listener, storage_options or {}
+        self.listener = listener
+        self.storage_options = read_storage_options() if storage_options is None else storage_options
+        require_folder(location)
+        if not is_remote(location) and local_path(location).is_dir():
+            msg = f"checkpoint {os.fspath(location)} is a folder; name a file, such as {os.fspath(location)}/run.checkpoint"
+            raise InputError(msg)
         self.reads: Callable[[], int] = lambda: 0
         self._iteration = 0
         self._seconds = 0.0

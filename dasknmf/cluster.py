@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 
-#: How long a scheduler may take to answer.
+#: How long a scheduler may take to answer, and its first worker to come.
 TIMEOUT = "20s"
 
 
@@ -61,18 +62,19 @@ def executor_for(
         ``tls://host:8786``) or the path of a scheduler file; or a client, which is used and left open. By
         default the client that the caller made current (``distributed.Client()``), otherwise threads.
     workers : int, optional
-        Threads, or worker processes of ``"local"``; by default one per core.
+        Threads, or worker processes of ``"local"``, 1 or more; by default one per core.
     memory_limit : int or str, optional
         Of this process for threads, of each worker process for ``"local"``.
 
     Raises
     ------
     InputError
-        If there is no such scheduler, or it cannot be reached.
+        If there is no such scheduler, it cannot be reached, or it has no worker.
     """
     from distributed import Client
 
     memory = parse_memory(memory_limit)
+    _check_workers(workers)
     if scheduler is None:
         scheduler = _current_client() or "threads"
     if isinstance(scheduler, Client):
@@ -87,6 +89,13 @@ def executor_for(
     else:
         with _connect(str(scheduler)) as client, Distributed(client) as executor:
             yield executor
+
+
+def _check_workers(workers: Any) -> None:
+    whole = isinstance(workers, Integral) and not isinstance(workers, bool)
+    if workers is not None and not (whole and workers >= 1):
+        msg = f"workers={workers!r}: needs a whole number, 1 or more; leave it out for one per core (--workers N)"
+        raise InputError(msg)
 
 
 def _current_client() -> Client | None:
@@ -130,13 +139,21 @@ def _connect(scheduler: str) -> Iterator[Client]:
             "address such as tcp://127.0.0.1:8786, or the path of a scheduler file"
         )
         raise InputError(msg)
+    worker = f"dask worker {scheduler if '://' in scheduler else '--scheduler-file ' + scheduler}"
     try:
         client = Client(**given, set_as_default=False, timeout=TIMEOUT)
     except (OSError, ValueError) as error:
         msg = (
             f"no Dask scheduler answers at {scheduler} ({error}); start one with: dask scheduler, and workers "
-            f"with: dask worker {scheduler if '://' in scheduler else '--scheduler-file ' + scheduler}"
+            f"with: {worker}"
         )
         raise InputError(msg) from error
     with client:
+        try:
+            client.wait_for_workers(1, timeout=TIMEOUT)
+        except TimeoutError as error:
+            msg = (
+                f"the Dask scheduler at {scheduler} has had no worker for {TIMEOUT}; start one with: {worker}"
+            )
+            raise InputError(msg) from error
         yield client

@@ -123,7 +123,9 @@ class Run:
         self.sum_of_squares = operator.sum_of_squares
         if options.diagonal == "ignore":
             diagonal = np.asarray(operator.diagonal, dtype=np.float64)
-            self.sum_of_squares -= float(diagonal @ diagonal)
+            off = self.sum_of_squares - float(diagonal @ diagonal)
+            # nothing but the diagonal: what is left is rounding
+            self.sum_of_squares = off if off > 1e-12 * self.sum_of_squares else 0.0
             self._diagonal = executor.put(operator.panels.split(diagonal), label="diagonal")
 
     @property
@@ -319,5 +321,9 @@ def balance(rows: Rows) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]
         to = {
             name: np.where(norms[name] > 0, np.sqrt(scale) / norms[name], 0.0)[order] for name in ("W", "H")
         }
-    balanced = {name: (rows[name][:, order] * to[name]).astype(rows[name].dtype) for name in ("W", "H")}
+    # in C order, as the panels of a worker would be
+    balanced = {
+        name: np.ascontiguousarray(rows[name][:, order] * to[name], dtype=rows[name].dtype)
+        for name in ("W", "H")
+    }
     return balanced, scale[order], ratio[order]

@@ -28,6 +28,10 @@ class MissingDependencyError(DasknmfError, ImportError):
     """An optional library is needed; the message names the extra that installs it."""
 
 
+class ClusterError(DasknmfError, RuntimeError):
+    """A Dask cluster that was lost in the middle of a run."""
+
+
 class NotConvergedError(DasknmfError, RuntimeError):
     """A fit stopped before its tolerance, where the caller asked for that to be an error."""
 

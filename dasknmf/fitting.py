@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from distributed.system import MEMORY_LIMIT
 
 from dasknmf.checkpoint import Checkpoints, Saved
 from dasknmf.cluster import executor_for, parse_memory
@@ -15,6 +18,7 @@ from dasknmf.driver import Model, Run, balance
 from dasknmf.engine.cache import forget
 from dasknmf.engine.memory import USABLE, Projection, check_memory, project
 from dasknmf.engine.sketch import Spectrum, basis_bytes, leading_spectrum, sketch_width
+from dasknmf.errors import DasknmfError
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.matrices import Given, as_matrix
 from dasknmf.progress import silent
@@ -80,7 +84,7 @@ def fit_models(
     limit = parse_memory(execution.memory_limit)
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
         operator, projection = _plan(given, options, executor, limit)
-        checkpoints = _checkpoints(given, options, execution)
+        checkpoints = _checkpoints(given, options, execution, begins)
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
             RunStarted(
@@ -97,7 +101,9 @@ def fit_models(
         try:
             made = _run(given, options, begins, executor, operator, checkpoints, saved, execution.progress)
         finally:
-            executor.everywhere(forget)
+            # of a cluster that is lost there is nothing to forget, and the error that says so must not be hidden
+            with suppress(DasknmfError):
+                executor.everywhere(forget)
     if checkpoints and not execution.keep_checkpoint:
         checkpoints.remove()
     return made
@@ -107,7 +113,7 @@ def _plan(
     given: Given, options: FitOptions, executor: Executor, limit: int | None
 ) -> tuple[Sweep, Projection]:
     """Return the operator, after its memory has been projected and found to fit."""
-    operator = given.operator(executor, cache=0)
+    operator = given.operator(executor)
     ranks = [model.n_components for model in options.models]
     capacity = executor.capacity
     projection = project(
@@ -117,23 +123,32 @@ def _plan(
         widest=max(sum(ranks), sketch_width(operator.n, max(ranks))),
         basis=basis_bytes(operator.n, max(ranks)),
         tile_bytes=given.tile_bytes(operator.plan),
+        held=given.memory,
         live=len(ranks),
     )
     allowed = min(limit or capacity.memory, capacity.memory)
     usable = allowed if executor.local else int(allowed * USABLE)
     where = "this process" if executor.local else f"each of {capacity.processes} worker processes"
-    check_memory(projection, limit=usable, where=where)
-    left = usable - projection.process_bytes
+    check_memory(projection.process, limit=usable, where=where)
+    check_memory(projection.client, limit=MEMORY_LIMIT, where="the client")
     # half of what is left stays free: other programs, and what no projection sees
-    return given.operator(executor, cache=left // 2), projection
+    operator.keep_tiles((usable - projection.process_bytes) // 2)
+    return operator, projection
 
 
-def _checkpoints(given: Given, options: FitOptions, execution: Execution) -> Checkpoints | None:
+def _checkpoints(
+    given: Given, options: FitOptions, execution: Execution, starts: list[Start]
+) -> Checkpoints | None:
     if execution.checkpoint is None:
         return None
+    # a given start is not in the options, but a run resumes only where it is the same
+    digests = [
+        start and hashlib.sha256(b"".join(np.asarray(part, FACTOR).tobytes() for part in start)).hexdigest()
+        for start in starts
+    ]
     return Checkpoints(
         execution.checkpoint,
-        {"checksum": given.checksum, **options.as_dict()},
+        {"checksum": given.checksum, "starts": digests, **options.as_dict()},
         every_seconds=execution.checkpoint_seconds,
         every_iterations=execution.checkpoint_iterations,
         listener=execution.progress,
@@ -153,7 +168,8 @@ def _run(
 ) -> list[xr.Dataset]:
     began = time.perf_counter()
     spectrum = None
-    if options.run.bound or (not saved and any("nndsvd" in model.init for model in options.models)):
+    bounded = options.run.bound and options.run.diagonal == "keep"
+    if bounded or (not saved and any("nndsvd" in model.init for model in options.models)):
         largest = max(model.n_components for model in options.models)
         spectrum = leading_spectrum(operator, largest, seed=0)
     if saved:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from dasknmf.options import ModelOptions
     from dasknmf.storage import StorageOptions
 
-#: A matrix in memory goes to a cluster inside every task that needs it; a larger one wants a store.
-LARGEST_IN_TASK = 64 * 2**20
+#: A matrix in memory goes through the scheduler to every worker; a larger one wants a store.
+LARGEST_SENT = 64 * 2**20
 #: Largest difference between A_ij and A_ji, relative to the largest entry, that is rounding.
 ROUNDING = 1e-6
 
@@ -40,25 +40,38 @@ class Given:
     name: str
     checksum: str
 
-    def operator(self, executor: Executor, *, cache: int) -> Sweep:
+    def operator(self, executor: Executor) -> Sweep:
         """Return the operator of the matrix."""
         if self.network is not None:
-            return Sweep.of_network(self.network, executor, cache=cache)
-        size = self.matrix.data.nbytes if sp.issparse(self.matrix) else self.matrix.nbytes
-        if not executor.local and size > LARGEST_IN_TASK:
+            return Sweep.of_network(self.network, executor)
+        if not executor.local and self.memory > LARGEST_SENT:
             msg = (
-                f"a matrix of {size / 2**20:,.0f} MiB in memory cannot go to the workers of a cluster; put it in a "
-                "store they all reach: dasknmf.import_network(matrix, 'network.zarr')"
+                f"a matrix of {self.memory / 2**20:,.0f} MiB cannot go to the workers of a cluster; put it in "
+                "a store they all reach: dasknmf.import_network(matrix, 'network.zarr')"
             )
             raise InputError(msg)
         return Sweep.of_array(self.matrix, executor)
 
+    @property
+    def memory(self) -> int:
+        """Bytes of a matrix that is in memory already."""
+        if self.network is not None:
+            return 0
+        if sp.issparse(self.matrix):
+            return int(self.matrix.data.nbytes + self.matrix.indices.nbytes + self.matrix.indptr.nbytes)
+        return int(self.matrix.nbytes)
+
     def tile_bytes(self, plan: Plan) -> int:
-        """Return the bytes a task reads at once: a dense tile, or the entries of a row of sparse tiles."""
+        """Return the bytes a task takes to read a dense tile, or the entries of a row of sparse tiles.
+
+        A dense tile is there as read, and in float64 in the final sweep. Sparse entries are there as read, with
+        wider indices, and on the diagonal three times more while the tile is made symmetric.
+        """
         largest = max((group.weight for group in plan.groups), default=0)
-        if self.network is not None and self.network.header.layout == "dense":
-            return min(largest, plan.grid.tile**2 * 4)
-        return largest
+        dense = (
+            not sp.issparse(self.matrix) if self.network is None else self.network.header.layout == "dense"
+        )
+        return 4 * min(largest, plan.grid.tile**2 * 4) if dense else 7 * largest
 
     def check_start(self, model: ModelOptions, start: tuple[Any, Any] | None) -> None:
         """Refuse a given start that does not fit the network, and a rank above its size."""
@@ -129,10 +142,13 @@ def _labelled(network: Any) -> tuple[list[str] | None, Any]:
         msg = "a Dask array is multiplied fastest from a store: dasknmf.import_network(array, 'network.zarr')"
         raise InputError(msg)
     if sp.issparse(network):
-        matrix = sp.csr_array(network)
-        return genes, matrix if matrix.dtype.kind == "f" else matrix.astype(np.float32)
+        matrix = sp.csr_array(network, copy=True)
+        matrix.sum_duplicates()
+        return genes, matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
     try:
         matrix = np.asarray(network)
+        if matrix.dtype.kind not in "fiub":
+            matrix = np.asarray(network, dtype=np.float64)
         return genes, matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
     except (TypeError, ValueError) as error:
         msg = f"{type(network).__name__} is not a network; needs a store, its path, or a symmetric matrix"
@@ -153,10 +169,7 @@ def check_matrix(matrix: Any) -> None:
     values: Any = matrix.data if sp.issparse(matrix) else matrix
     _check_values(values, "the matrix")
     largest = float(values.max()) if values.size else 0.0
-    differs = abs(matrix - matrix.T) > ROUNDING * largest
-    where = (
-        np.argwhere(np.triu(differs)) if not sp.issparse(matrix) else np.argwhere(sp.triu(differs).toarray())
-    )
+    where = _asymmetric(matrix, ROUNDING * largest)
     if len(where):
         shown = [f"A[{i}, {j}] = {matrix[i, j]:g}, A[{j}, {i}] = {matrix[j, i]:g}" for i, j in where[:3]]
         msg = (
@@ -164,6 +177,21 @@ def check_matrix(matrix: Any) -> None:
             "import it with asymmetric='mean'"
         )
         raise InputError(msg)
+
+
+def _asymmetric(matrix: Any, tolerance: float) -> NDArray[np.int64]:
+    """Return the places (i, j), i < j, where A_ij and A_ji differ, without another n×n array."""
+    if sp.issparse(matrix):
+        differs = sp.coo_array(sp.triu(abs(matrix - matrix.T)))
+        bad = differs.data > tolerance
+        return np.stack([differs.row[bad], differs.col[bad]], axis=1)
+    rows = max(1, 2**20 // matrix.shape[0])
+    found = []
+    for first in range(0, matrix.shape[0], rows):
+        block = slice(first, first + rows)
+        differs = np.triu(abs(matrix[block] - matrix[:, block].T) > tolerance, k=first)
+        found.append(np.argwhere(differs) + np.array([first, 0]))
+    return np.concatenate(found)
 
 
 def check_rows(rows: Any, n: int) -> Any:
@@ -182,13 +210,28 @@ def check_rows(rows: Any, n: int) -> Any:
     return given
 
 
+def _not_finite(part: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(~np.isfinite(part))
+
+
+def _negative(part: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(part < 0)
+
+
 def _check_values(values: Any, name: str) -> None:
-    for problem, bad, advice in (
-        ("not finite", ~np.isfinite(values), "replace them first"),
-        ("negative", values < 0, "clip or take absolute values first"),
+    for problem, is_bad, advice in (
+        ("not finite", _not_finite, "replace them first"),
+        ("negative", _negative, "clip or take absolute values first"),
     ):
-        count = int(bad.sum())
+        count = 0
+        shown: list[str] = []
+        for first in range(0, len(values), 1024):
+            part = values[first : first + 1024]
+            for place in np.argwhere(is_bad(part)):
+                count += 1
+                if count <= 3:
+                    where = (int(place[0]) + first, *map(int, place[1:]))
+                    shown.append(f"entry {where} is {part[tuple(place)]}")
         if count:
-            shown = [f"entry {tuple(map(int, i))} is {values[tuple(i)]}" for i in np.argwhere(bad)[:3]]
             msg = f"{name} has values that are {problem}: {offenders(shown, count)}; {advice}"
             raise InputError(msg)

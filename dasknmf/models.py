@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -151,7 +150,7 @@ def nmf_many(
     Returns
     -------
     DataTree
-        One child a model, named like ``hals-k8-seed0``, each as :func:`nmf` returns it.
+        One child a model, named like ``hals-k8``, each as :func:`nmf` returns it.
 
     Examples
     --------
@@ -159,7 +158,7 @@ def nmf_many(
     >>> A = np.kron(np.eye(2), np.ones((3, 3)))
     >>> fits = dasknmf.nmf_many(A, [{"n_components": k} for k in (1, 2)])
     >>> sorted(fits.children)
-    ['hals-k1-seed0', 'hals-k2-seed0']
+    ['hals-k1', 'hals-k2']
     """
     import xarray as xr
 
@@ -213,16 +212,19 @@ def transform(fit: xr.Dataset, rows: Any, *, max_iter: int = 500, tol: float = 1
     True
     """
     given = check_rows(rows, fit.sizes["gene"])
-    penalty = {name: float(fit.attrs[name]) for name in ("l1_W", "l2_W")}
-    Ht = fit["H"].values.T.astype(np.float64)
+    # penalties held for the factors as the algorithm left them: w_j was √gauge_j times what it is balanced
+    gauge = np.where(np.isfinite(fit["gauge"].values), fit["gauge"].values, 1.0)
+    root = np.sqrt(np.where(gauge > 0, gauge, 1.0))
+    Ht = fit["H"].values.T.astype(np.float64) / root
     Y = np.asarray(given @ Ht)
     G = Ht.T @ Ht
-    update = partial(solver_class("hals")().update, Y=Y, G=G, FG=Y, l1=penalty["l1_W"], l2=penalty["l2_W"])
+    hals = solver_class("hals")()
+    penalties = {"l1": float(fit.attrs["l1_W"]), "l2": float(fit.attrs["l2_W"])}
     W = np.maximum(Y, 0) / max(float(np.trace(G)), np.finfo(float).tiny)
     for _ in range(max_iter):
-        new = update(W)
+        new = hals.update(W, Y, G, Y, **penalties)
         change = float(np.linalg.norm(new - W))
         W = new
         if change <= tol * max(float(np.linalg.norm(W)), np.finfo(float).tiny):
             break
-    return np.asarray(W, dtype=np.float32)
+    return np.asarray(W / root, dtype=np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, fields
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from dasknmf.errors import InputError, one_of
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Start = Literal["auto", "random", "nndsvd", "nndsvda", "given"]
+PENALTIES = ("l1_W", "l1_H", "l2_W", "l2_H")
 STARTS: tuple[str, ...] = ("auto", "random", "nndsvd", "nndsvda", "given")
 
 
@@ -48,22 +50,29 @@ class ModelOptions:
     def __post_init__(self) -> None:
         """Refuse values no fit can have."""
         solver_class(self.solver)
-        whole("n_components", self.n_components, least=1)
-        whole("seed", self.seed, least=0)
+        # plain numbers, also where numpy's are given: they go into attributes and checkpoints
+        object.__setattr__(self, "n_components", whole("n_components", self.n_components, least=1))
+        object.__setattr__(self, "seed", whole("seed", self.seed, least=0))
         one_of("init", self.init, STARTS)
         if self.init == "auto":
             # so that results and checkpoints say what was done
-            object.__setattr__(self, "init", "nndsvda" if self.solver == "mu" else "nndsvd")
-        for name in ("l1_W", "l1_H", "l2_W", "l2_H"):
-            not_negative(name, getattr(self, name))
+            object.__setattr__(self, "init", _default_start(self.solver))
+        for name in PENALTIES:
+            object.__setattr__(self, name, not_negative(name, getattr(self, name)))
         if self.solver == "mu" and self.init == "nndsvd":
             msg = "init='nndsvd' has zeros, which solver 'mu' can never leave; use init='nndsvda' or solver='hals'"
             raise InputError(msg)
 
     @property
     def name(self) -> str:
-        """Short name, such as ``hals-k32-seed0``."""
-        return f"{self.solver}-k{self.n_components}-seed{self.seed}"
+        """Short name: solver, rank, and what is not the default, such as ``hals-k32`` or ``mu-k8-seed3``."""
+        parts = [self.solver, f"k{self.n_components}"]
+        if self.init == "random":
+            parts.append(f"seed{self.seed}")
+        elif self.init != _default_start(self.solver):
+            parts.append(self.init)
+        parts += [f"{name}={getattr(self, name):g}" for name in PENALTIES if getattr(self, name)]
+        return "-".join(parts)
 
 
 @dataclass(frozen=True)
@@ -97,9 +106,9 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         """Refuse values no run can have."""
-        whole("max_iter", self.max_iter, least=1)
-        not_negative("tol", self.tol)
-        not_negative("tol_objective", self.tol_objective)
+        object.__setattr__(self, "max_iter", whole("max_iter", self.max_iter, least=1))
+        for name in ("tol", "tol_objective"):
+            object.__setattr__(self, name, not_negative(name, getattr(self, name)))
         one_of("diagonal", self.diagonal, ("keep", "ignore"))
         if self.max_seconds is not None and not self.max_seconds > 0:
             msg = f"max_seconds={self.max_seconds!r}: needs a number of seconds above 0, or None"
@@ -118,16 +127,14 @@ class FitOptions:
         if not self.models:
             msg = "models: there is none; give at least one, such as {'n_components': 32}"
             raise InputError(msg)
-        seen: set[tuple[Any, ...]] = set()
-        for model in self.models:
-            same = (model.solver, model.n_components, model.seed if model.init == "random" else None)
-            if same in seen:
-                msg = (
-                    f"models: {model.name} is there twice, or differs in its seed only while its start "
-                    f"({model.init}) has none; restarts need init='random'"
-                )
-                raise InputError(msg)
-            seen.add(same)
+        names = [model.name for model in self.models]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            msg = (
+                f"models: {twice[0]} is there {len(twice)} times; two models must differ in solver, n_components, "
+                "start or penalties, and restarts need init='random' and different seeds"
+            )
+            raise InputError(msg)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for attributes, checkpoints and comparison."""
@@ -152,15 +159,21 @@ def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], RunOptions]
     return {name: value for name, value in given.items() if name in of_model}, run
 
 
-def whole(name: str, value: Any, *, least: int) -> None:
-    """Refuse what is not a whole number of at least ``least``."""
+def _default_start(solver: str) -> Start:
+    return "nndsvda" if solver == "mu" else "nndsvd"
+
+
+def whole(name: str, value: Any, *, least: int) -> int:
+    """Return a whole number of at least ``least`` as an int; refuse anything else."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         msg = f"{name}={value!r}: needs a whole number of at least {least}"
         raise InputError(msg)
+    return int(value)
 
 
-def not_negative(name: str, value: Any) -> None:
-    """Refuse what is not a finite number of at least 0."""
-    if not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+def not_negative(name: str, value: Any) -> float:
+    """Return a finite number of at least 0 as a float; refuse anything else."""
+    if not isinstance(value, Real) or not math.isfinite(value) or value < 0:
         msg = f"{name}={value!r}: needs a finite number of at least 0"
         raise InputError(msg)
+    return float(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from contextlib import contextmanager
@@ -39,6 +40,61 @@ def local_path(location: Location) -> Path:
     return Path(os.fspath(location).removeprefix("file://"))
 
 
+def absolute(location: Location) -> str:
+    """Return a location that means the same from every working directory.
+
+    Examples
+    --------
+    >>> absolute("s3://bucket/net.zarr"), absolute("file:///data/net.zarr")
+    ('s3://bucket/net.zarr', '/data/net.zarr')
+    """
+    return os.fspath(location) if is_remote(location) else str(local_path(location).absolute())
+
+
+def read_mapping(file: Location, *, what: str) -> dict[str, Any]:
+    """Read a mapping of names to values from a JSON or YAML file.
+
+    Parameters
+    ----------
+    file : path
+        The file; an empty one is an empty mapping.
+    what : str
+        What it is to the user, such as ``"config"``.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or holds something else. The message never quotes the file: it may hold secrets.
+    """
+    import yaml
+
+    where = f"{what} {os.fspath(file)}"
+    try:
+        held = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{where}: {error.strerror or error}"
+        raise InputError(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{where}: is not text in UTF-8 (byte {error.start + 1}); save it as UTF-8"
+        raise InputError(msg) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        # what comes after a quotation mark is from the file
+        problem = re.split("['\"]", getattr(error, "problem", None) or type(error).__name__)[0].strip()
+        msg = f"{where}: is neither JSON nor YAML{line} ({problem}); put special characters in quotes"
+        raise InputError(msg) from None
+    if held is None:
+        return {}
+    if not isinstance(held, dict):
+        msg = f"{where}: holds {type(held).__name__}, needs a mapping of option: value"
+        raise InputError(msg)
+    if not all(isinstance(name, str) for name in held):
+        msg = f"{where}: has an option whose name is no text; needs a mapping of option: value"
+        raise InputError(msg)
+    return held
+
+
 def read_storage_options(file: Location | None = None) -> StorageOptions:
     """Read the options of an object store from a JSON or YAML file.
 
@@ -57,19 +113,7 @@ def read_storage_options(file: Location | None = None) -> StorageOptions:
     given = file or os.environ.get(ENVIRONMENT_VARIABLE)
     if not given:
         return {}
-    import yaml
-
-    try:
-        options = yaml.safe_load(Path(given).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        msg = f"storage options file {given}: {error}"
-        raise InputError(msg) from error
-    if not isinstance(options, dict):
-        msg = (
-            f"storage options file {given}: holds {type(options).__name__}, needs a mapping of option: value"
-        )
-        raise InputError(msg)
-    return options
+    return read_mapping(given, what="storage options file")
 
 
 def open_store(
@@ -161,6 +205,17 @@ def require_free(
     if not overwrite and exists(location, storage_options=storage_options):
         msg = f"{where} exists already; choose another name, or overwrite it (--force, overwrite=True)"
         raise InputError(msg)
+    require_folder(location)
+
+
+def require_folder(location: Location) -> None:
+    """Refuse a local place whose folder does not exist.
+
+    Raises
+    ------
+    InputError
+        Saying what to type.
+    """
     if not is_remote(location) and not local_path(location).absolute().parent.is_dir():
         parent = local_path(location).parent
         msg = f"{parent} is not a folder; make it first: mkdir -p {parent}"

@@ -33,7 +33,7 @@ def main(edges: str) -> None:
         facts = fit.attrs
         print(f"{name:16} {facts['relative_error']:.4f}  {facts['eckart_young']:.4f}  {facts['reads']}")
 
-    best = fits["hals-k32-seed0"].to_dataset()
+    best = fits["hals-k32"].to_dataset()
     for factor, genes in dasknmf.top_genes(best, n=8).query("side == 'W'").groupby("factor"):
         print(factor, *genes["gene"])
 

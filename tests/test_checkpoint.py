@@ -57,7 +57,7 @@ def test_several_models_of_which_one_has_ended_resume(tmp_path: Path) -> None:
     models = [{"n_components": 1}, {"n_components": 5}, {"n_components": 3, "solver": "mu"}]
     options = {"max_iter": 40, "tol": 1e-4, "tol_objective": 0}
     whole = dasknmf.nmf_many(A, models, **options)
-    assert whole["hals-k1-seed0"].attrs["n_iter"] < 30 < whole["hals-k5-seed0"].attrs["n_iter"]
+    assert whole["hals-k1"].attrs["n_iter"] < 30 < whole["hals-k5"].attrs["n_iter"]
     place = tmp_path / "run.checkpoint"
     with pytest.raises(Stopped):
         dasknmf.nmf_many(
@@ -154,3 +154,16 @@ def test_a_damaged_checkpoint_is_one_clear_error(tmp_path: Path, damage: str) ->
     )
     with pytest.raises(FormatError, match="is not a whole checkpoint; remove it"):
         dasknmf.nmf(A, 4, **OPTIONS, checkpoint=place, resume=True)
+
+
+def test_another_start_is_another_run(tmp_path: Path) -> None:
+    place = tmp_path / "run.checkpoint"
+    rng = np.random.default_rng(0)
+    options: dict[str, Any] = {"max_iter": 20, "tol": 0, "tol_objective": 0, "H": rng.random((3, 200))}
+    W = rng.random((200, 3))
+    with pytest.raises(Stopped):
+        dasknmf.nmf(A, 3, W=W, **options, checkpoint=place, checkpoint_iterations=2, progress=stop_after(5))
+    with pytest.raises(FormatError, match="checkpoint of another run: its starts is"):
+        dasknmf.nmf(A, 3, W=W + 1, **options, checkpoint=place, resume=True)
+    resumed = dasknmf.nmf(A, 3, W=W, **options, checkpoint=place, resume=True)
+    np.testing.assert_array_equal(resumed["W"], dasknmf.nmf(A, 3, W=W, **options)["W"])

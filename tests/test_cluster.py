@@ -56,6 +56,27 @@ def test_nndsvd_too(store: Path, client: Client) -> None:
     assert same_bits(dasknmf.nmf(store, 6, scheduler=client, **options), here)
 
 
+@pytest.mark.parametrize("solver", ["hals", "mu"])
+@pytest.mark.parametrize("diagonal", ["keep", "ignore"])
+@pytest.mark.parametrize("k", [1, 2, 17])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_matrix_in_memory_too(client: Client, solver: str, diagonal: str, k: int, order: str) -> None:
+    # arrays come off the wire at odd addresses and in C order, and products of small k are the most delicate
+    A = np.asarray(planted(300, 4, seed=1), dtype=np.float32, order=order)
+    options = {"solver": solver, "diagonal": diagonal, "max_iter": 3, "tol": 0, "init": "random"}
+    serial = dasknmf.nmf(A, k, scheduler="serial", **options)
+    assert same_bits(dasknmf.nmf(A, k, scheduler=client, **options), serial)
+
+
+def test_several_row_panels_too(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dasknmf.engine.grid.SMALL_PANEL", 128)
+    monkeypatch.setattr("dasknmf.engine.grid.SMALLEST_DENSE_GROUP", 1)
+    dasknmf.import_network(planted(700, 4, seed=1), tmp_path / "net.zarr", tile=64)
+    options = {**OPTIONS, "diagonal": "ignore", "scheduler": "serial"}
+    serial = dasknmf.nmf(tmp_path / "net.zarr", 9, **options)
+    assert same_bits(dasknmf.nmf(tmp_path / "net.zarr", 9, **{**options, "scheduler": client}), serial)
+
+
 @pytest.mark.cluster
 @pytest.mark.parametrize("workers", [1, 3])
 def test_local_worker_processes_too(store: Path, serial: xr.Dataset, workers: int) -> None:

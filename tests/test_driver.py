@@ -9,6 +9,7 @@ import dasknmf
 from dasknmf.driver import balance
 from dasknmf.errors import DasknmfError
 from dasknmf.events import IterationEnded, ModelEnded, RunEnded, RunStarted
+from dasknmf.options import ModelOptions
 from tests.conftest import planted
 
 A = planted(150, 5, seed=0)
@@ -24,7 +25,7 @@ def test_models_share_every_read_and_equal_those_fitted_alone() -> None:
     together = dasknmf.nmf_many(A, models, **options)
     for model in models:
         alone = dasknmf.nmf(A, **model, **options)
-        name = f"{model.get('solver', 'hals')}-k{model['n_components']}-seed{model.get('seed', 0)}"
+        name = ModelOptions(**model).name
         child = together[name].to_dataset()
         np.testing.assert_allclose(child["W"], alone["W"], rtol=1e-4, atol=1e-5)
         # two a iteration, and one for the exact objective, whatever the number of models
@@ -42,7 +43,7 @@ def test_models_that_are_done_drop_out() -> None:
         progress=events.append,
     )
     ends = [event for event in events if isinstance(event, ModelEnded)]
-    assert ends[0].name == "hals-k1-seed0"
+    assert ends[0].name == "hals-k1"
     assert ends[0].iteration < ends[1].iteration
     iterations = [event for event in events if isinstance(event, IterationEnded)]
     assert iterations[-1].live == 0
@@ -106,3 +107,46 @@ def test_the_zero_matrix_and_a_single_gene_are_no_special_cases() -> None:
     assert zero.attrs["relative_error"] == 0
     one = dasknmf.nmf(np.array([[4.0]]), 1)
     assert float((one["W"] @ one["H"]).values.item()) == pytest.approx(4.0)
+
+
+def test_a_given_start_is_not_written_to_and_may_be_read_only() -> None:
+    rng = np.random.default_rng(0)
+    W, H = rng.random((150, 1), dtype=np.float32), rng.random((1, 150), dtype=np.float32)
+    kept = W.copy(), H.copy()
+    W.flags.writeable = H.flags.writeable = False
+    dasknmf.nmf(A, 1, W=W, H=H, max_iter=3)
+    np.testing.assert_array_equal(W, kept[0])
+    np.testing.assert_array_equal(H, kept[1])
+
+
+def test_nothing_off_an_ignored_diagonal_is_fitted_without_error() -> None:
+    for seed in range(4):
+        D = np.diag(np.random.default_rng(seed).random(50))
+        fit = dasknmf.nmf(D, 3, init="random", seed=seed, diagonal="ignore", max_iter=50)
+        assert fit.attrs["relative_error"] == 0
+        assert np.isfinite(fit["relative_error"]).all()
+
+
+def test_a_factor_that_a_penalty_ends_costs_nothing_any_more() -> None:
+    fit = dasknmf.nmf(A, 2, l1_W=1e6, l1_H=1.0, init="random")
+    assert float(fit["objective"][-1]) == pytest.approx((A**2).sum() / 2, rel=1e-6)
+
+
+def test_mu_keeps_a_row_of_zeros() -> None:
+    W, H = np.random.default_rng(0).random((2, 150, 3))
+    W[7] = 0
+    fit = dasknmf.nmf(A, 3, solver="mu", W=W, H=H.T, max_iter=20)
+    assert (fit["W"][7] == 0).all()
+    assert np.isfinite(fit.attrs["relative_error"])
+
+
+def test_names_say_what_is_not_the_default() -> None:
+    assert ModelOptions(8).name == "hals-k8"
+    assert ModelOptions(np.int64(8), solver="mu", init="random", seed=np.int64(3)).name == "mu-k8-seed3"
+    assert ModelOptions(8, init="nndsvda", l1_W=np.float32(0.5)).name == "hals-k8-nndsvda-l1_W=0.5"
+    fits = dasknmf.nmf_many(
+        A,
+        [{"n_components": 3, "init": init} for init in ("random", "nndsvd")]
+        + [{"n_components": 3, "l1_W": 1.0}],
+    )
+    assert set(fits.children) == {"hals-k3-seed0", "hals-k3", "hals-k3-l1_W=1"}

@@ -110,7 +110,7 @@ def test_an_option_that_cannot_be_used_is_one_clear_error(options: dict[str, Any
 def test_models_that_would_be_the_same_are_refused() -> None:
     with pytest.raises(InputError, match="there is none"):
         dasknmf.nmf_many(A, [])
-    with pytest.raises(InputError, match=r"differs in its seed only .* restarts need init='random'"):
+    with pytest.raises(InputError, match=r"hals-k2 is there 2 times; .* restarts need init='random'"):
         dasknmf.nmf_many(A, [{"n_components": 2, "seed": 0}, {"n_components": 2, "seed": 1}])
     assert ModelOptions(2).init == "nndsvd"
     assert ModelOptions(2, solver="mu").init == "nndsvda"
@@ -135,3 +135,34 @@ def test_transform_is_the_non_negative_least_squares_solution() -> None:
 def test_transform_refuses_other_rows(rows: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         dasknmf.transform(dasknmf.nmf(A, 2, max_iter=2), rows)
+
+
+@pytest.mark.parametrize(
+    "penalty", [{}, {"l1_W": 1.0}, {"l2_W": 3.0}, {"l1_W": 0.5, "l2_W": 0.5, "l2_H": 1.0}]
+)
+def test_transform_of_the_fitted_rows_is_the_fit(penalty: dict[str, float]) -> None:
+    fit = dasknmf.nmf(A, 3, max_iter=5000, tol=1e-6, tol_objective=0, **penalty)
+    np.testing.assert_allclose(dasknmf.transform(fit, A), fit["W"], rtol=2e-3, atol=2e-3)
+
+
+def test_duplicate_entries_of_a_sparse_matrix_are_summed() -> None:
+    twice = sp.csr_array((np.full(4, 1.0), np.array([1, 1, 0, 0]), np.array([0, 2, 4])), shape=(2, 2))
+    assert twice.nnz == 4
+    fit = dasknmf.nmf(twice, 1, max_iter=5)
+    dense = dasknmf.nmf(twice.toarray(), 1, max_iter=5)
+    assert fit.attrs["relative_error"] == pytest.approx(dense.attrs["relative_error"])
+    assert twice.nnz == 4  # the caller's matrix is as it was
+
+
+def test_a_large_sparse_matrix_is_checked_without_a_dense_one() -> None:
+    n = 500_000
+    ends = np.array([0, n - 1])
+    fit = dasknmf.nmf(sp.csr_array((np.ones(2), (ends, ends[::-1])), shape=(n, n)), 2, max_iter=5)
+    assert fit.attrs["relative_error"] < 1e-3
+    with pytest.raises(InputError, match=r"not symmetric: A\[0, 499999\] = 1"):
+        dasknmf.nmf(sp.csr_array((np.ones(1), ([0], [n - 1])), shape=(n, n)), 2)
+
+
+def test_complex_numbers_are_not_cut_to_real_ones() -> None:
+    with pytest.raises(InputError, match="complex"):
+        dasknmf.nmf(A + 1j, 2)

@@ -44,6 +44,7 @@ class CachedSource:
         kept = _kept.get(name)
         if kept is not None:
             return kept
+        _only(self.key)
         if _used >= self.budget:
             return self.source.tile_row(i, first, last)
         return self._read_and_keep(name)
@@ -68,6 +69,19 @@ class CachedSource:
                 _used += size
 
 
+def _only(key: str) -> None:
+    """Empty the cache if it holds tiles of another matrix, such as one whose run was killed."""
+    with _lock:
+        if any(name[0] != key for name in _kept):
+            _clear()
+
+
+def _clear() -> None:
+    global _used
+    _kept.clear()
+    _used = 0
+
+
 def tile_bytes(tile: Any) -> int:
     """Return the bytes a tile takes in memory."""
     if isinstance(tile, sp.csr_array):
@@ -77,7 +91,5 @@ def tile_bytes(tile: Any) -> int:
 
 def forget() -> None:
     """Empty the cache of this process."""
-    global _used
     with _lock:
-        _kept.clear()
-        _used = 0
+        _clear()

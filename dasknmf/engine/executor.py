@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -20,6 +20,7 @@ from dask.system import CPU_COUNT
 
 from dasknmf.blas import one_blas_thread
 from dasknmf.engine.kernels import sum_in_order
+from dasknmf.errors import ClusterError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,7 +68,7 @@ class Executor(Protocol):
         self,
         function: Callable[..., tuple[Any, ...]],
         calls: Sequence[tuple[Any, ...]],
-        targets: Sequence[tuple[int, ...]],
+        targets: Sequence[tuple[tuple[int, slice], ...]],
         shapes: Sequence[tuple[int, int]],
         dtype: DTypeLike,
         *,
@@ -141,17 +142,17 @@ class Threads:
         self,
         function: Callable[..., tuple[Any, ...]],
         calls: Sequence[tuple[Any, ...]],
-        targets: Sequence[tuple[int, ...]],
+        targets: Sequence[tuple[tuple[int, slice], ...]],
         shapes: Sequence[tuple[int, int]],
         dtype: DTypeLike,
         *,
         label: str,  # noqa: ARG002
     ) -> list[Handle]:
         """Sum as results come, in order, so that only a few partial sums are alive."""
-        totals = [sum_in_order(shape, dtype, ()) for shape in shapes]
+        totals = [sum_in_order(shape, dtype, (), ()) for shape in shapes]
         for target, parts in zip(targets, self._in_order(function, calls), strict=True):
-            for q, part in zip(target, parts, strict=True):
-                totals[q] += part
+            for (q, span), part in zip(target, parts, strict=True):
+                totals[q][span] += part
         return totals
 
     def get(self, handles: Sequence[Handle]) -> list[Any]:
@@ -194,13 +195,17 @@ class Distributed:
     @property
     def capacity(self) -> Capacity:
         """The workers the scheduler knows now; memory is that of the smallest."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        if not workers:
-            self.client.wait_for_workers(1)
-            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         from distributed.system import MEMORY_LIMIT
 
-        memory = min(int(worker["memory_limit"] or MEMORY_LIMIT) for worker in workers)
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        if not workers:
+            msg = "the Dask cluster has no workers; start some, such as: dask worker ADDRESS, and try again"
+            raise InputError(msg)
+        # a worker without a limit shares its machine with the others there
+        beside = Counter(worker["host"] for worker in workers)
+        memory = min(
+            int(worker["memory_limit"] or MEMORY_LIMIT // beside[worker["host"]]) for worker in workers
+        )
         threads = max(int(worker["nthreads"]) for worker in workers)
         return Capacity(len(workers), threads, memory, local=False)
 
@@ -229,13 +234,14 @@ class Distributed:
             return []
         token = uuid.uuid4().hex
         keys = [f"{label}-{token}-{row}" for row in range(rows)]
-        return list(self.client.map(partial(_quiet, function), *columns, key=keys, pure=False))
+        with _lost_cluster():
+            return list(self.client.map(partial(_quiet, function), *columns, key=keys, pure=False))
 
     def add_up(
         self,
         function: Callable[..., tuple[Any, ...]],
         calls: Sequence[tuple[Any, ...]],
-        targets: Sequence[tuple[int, ...]],
+        targets: Sequence[tuple[tuple[int, slice], ...]],
         shapes: Sequence[tuple[int, int]],
         dtype: DTypeLike,
         *,
@@ -245,32 +251,66 @@ class Distributed:
         made = self.map(function, *zip(*calls, strict=True), label=label) if calls else []
         parts: list[list[Handle]] = [[] for _ in shapes]
         places: list[list[int]] = [[] for _ in shapes]
+        spans: list[list[slice]] = [[] for _ in shapes]
         for handle, target in zip(made, targets, strict=True):
-            for place, q in enumerate(target):
+            for place, (q, span) in enumerate(target):
+                spans[q].append(span)
                 parts[q].append(handle)
                 places[q].append(place)
         size = max(rows * columns for rows, columns in shapes) * np.dtype(dtype).itemsize
         if size <= SMALL_PART:
-            return self.map(_sum_places, shapes, [dtype] * len(shapes), parts, places, label=f"{label}-sum")
+            return self.map(
+                _sum_places, shapes, [dtype] * len(shapes), parts, places, spans, label=f"{label}-sum"
+            )
         split = [
             self.map(_pick, handles, where, label=f"{label}-part")
             for handles, where in zip(parts, places, strict=True)
         ]
-        return self.map(sum_in_order, shapes, [dtype] * len(shapes), split, label=f"{label}-sum")
+        return self.map(sum_in_order, shapes, [dtype] * len(shapes), split, spans, label=f"{label}-sum")
 
     def get(self, handles: Sequence[Handle]) -> list[Any]:
         """Gather the values."""
-        return list(self.client.gather(list(handles)))
+        with _lost_cluster():
+            return list(self.client.gather(list(handles)))
 
     def everywhere(self, function: Callable[[], Any]) -> None:
         """Call ``function`` in each worker process."""
-        self.client.run(function)
+        with _lost_cluster():
+            self.client.run(function)
+
+
+@contextmanager
+def _lost_cluster() -> Iterator[None]:
+    """Turn what Dask raises when a scheduler or all its workers are gone into one error with its remedy."""
+    from distributed import KilledWorker
+    from distributed.client import FutureCancelledError
+    from distributed.comm.core import CommClosedError
+
+    try:
+        yield
+    except KilledWorker as error:
+        msg = (
+            f"a task ended its worker several times ({error.task}), most likely for want of memory; give the workers "
+            "more, or fit fewer models or components at once"
+        )
+        raise ClusterError(msg) from error
+    except (FutureCancelledError, CommClosedError, TimeoutError) as error:
+        msg = (
+            f"the Dask cluster was lost ({type(error).__name__}); start it again, and go on from the last checkpoint "
+            "with --resume (resume=True)"
+        )
+        raise ClusterError(msg) from error
 
 
 def _sum_places(
-    shape: tuple[int, int], dtype: DTypeLike, made: Sequence[Sequence[Any]], places: Sequence[int]
+    shape: tuple[int, int],
+    dtype: DTypeLike,
+    made: Sequence[Sequence[Any]],
+    places: Sequence[int],
+    spans: Sequence[slice],
 ) -> Any:
-    return sum_in_order(shape, dtype, [parts[place] for parts, place in zip(made, places, strict=True)])
+    chosen = [parts[place] for parts, place in zip(made, places, strict=True)]
+    return sum_in_order(shape, dtype, chosen, spans)
 
 
 def _same(value: Any) -> Any:
@@ -283,4 +323,21 @@ def _pick(values: Sequence[Any], place: int) -> Any:
 
 def _quiet(function: Callable[..., Any], *arguments: Any) -> Any:
     with one_blas_thread():
-        return function(*arguments)
+        return function(*(_as_local(argument) for argument in arguments))
+
+
+def _as_local(value: Any) -> Any:
+    """Return a value with every array in it aligned and in C order, as it would be had it never travelled.
+
+    Arrays come off the wire at odd addresses; numpy copies such an operand before BLAS, which then takes
+    another path, and the last bits differ.
+    """
+    if isinstance(value, np.ndarray):
+        return np.require(value, requirements=["C", "A"])
+    if isinstance(value, list | tuple):
+        return type(value)(_as_local(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _as_local(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _as_local(getattr(value, f.name)) for f in fields(value) if f.init})
+    return value

@@ -94,6 +94,21 @@ class Panels:
         offset = self.bounds[q][0]
         return q, slice(start - offset, stop - offset)
 
+    def touched(self, group: Group) -> tuple[slice, ...]:
+        """Return where in each of its row panels a group adds to A·X: the span of its tile rows and columns."""
+        found = []
+        for q in group.panels:
+            a, b = self.cuts[q], self.cuts[q + 1]
+            inside = [
+                (max(a, span[0]), min(b, span[1]))
+                for span in (group.rows, group.columns)
+                if span[0] < b and a < span[1]
+            ]
+            first, last = min(start for start, _ in inside), max(stop for _, stop in inside)
+            origin = self.bounds[q][0]
+            found.append(slice(self.grid.bounds(first)[0] - origin, self.grid.bounds(last - 1)[1] - origin))
+        return tuple(found)
+
     def split(self, rows: NDArray[Any]) -> list[NDArray[Any]]:
         """Cut an array of n rows into row panels (views)."""
         return [rows[start:stop] for start, stop in self.bounds]

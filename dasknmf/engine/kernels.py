@@ -46,10 +46,13 @@ def multiply_group(
     Returns
     -------
     tuple of ndarray
-        Partial sums of A·X for ``group.panels``, shapes as ``X``.
+        Partial sums of A·X, one for each of ``group.panels``: the rows that ``panels.touched(group)`` says.
     """
     given = dict(zip(group.panels, X, strict=True))
-    made = {q: np.zeros_like(x) for q, x in given.items()}
+    spans = dict(zip(group.panels, panels.touched(group), strict=True))
+    made = {
+        q: np.zeros((span.stop - span.start, X[0].shape[1]), dtype=X[0].dtype) for q, span in spans.items()
+    }
     dtype = X[0].dtype
     for i, first, last in group.tile_rows():
         q, rows = panels.place(i)
@@ -58,17 +61,23 @@ def multiply_group(
             p, columns = panels.place(j)
             # an overflow shows in the objective, where the driver turns it into one clear error
             with np.errstate(over="ignore", invalid="ignore"):
-                made[q][rows] += tile @ given[p][columns]
+                made[q][_within(rows, spans[q])] += tile @ given[p][columns]
                 if i != j:
-                    made[p][columns] += tile.T @ given[q][rows]
+                    made[p][_within(columns, spans[p])] += tile.T @ given[q][rows]
     return tuple(made.values())
 
 
-def sum_in_order(shape: tuple[int, int], dtype: DTypeLike, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def _within(rows: slice, span: slice) -> slice:
+    return slice(rows.start - span.start, rows.stop - span.start)
+
+
+def sum_in_order(
+    shape: tuple[int, int], dtype: DTypeLike, parts: Sequence[NDArray[Any]], spans: Sequence[slice]
+) -> NDArray[Any]:
     """Add partial sums in the order given, so that the result does not depend on which was first."""
     total = np.zeros(shape, dtype=dtype)
-    for part in parts:
-        total += part
+    for part, span in zip(parts, spans, strict=True):
+        total[span] += part
     return total
 
 
@@ -84,13 +93,16 @@ class ArraySource:
     """
 
     def __init__(self, matrix: Any, grid: Grid) -> None:
-        self.matrix = sp.csr_array(matrix) if sp.issparse(matrix) else matrix
+        self.matrix = sp.csr_array(matrix) if sp.issparse(matrix) else np.ascontiguousarray(matrix)
         self.grid = grid
 
     def tile_row(self, i: int, first: int, last: int) -> Iterable[tuple[int, Tile]]:
         """Yield (j, tile (i, j)) for first ≤ j < last."""
         a, b = self.grid.bounds(i)
         strip = self.matrix[a:b]
+        if not sp.issparse(strip):
+            # after its way to a worker it may lie at an odd address, where products have other last bits
+            strip = np.require(strip, requirements=["C", "A"])
         for j in range(first, last):
             c, d = self.grid.bounds(j)
             yield j, strip[:, c:d]

@@ -37,7 +37,15 @@ class Projection:
 
 
 def project(
-    plan: Plan, capacity: Capacity, *, columns: int, widest: int, basis: int, tile_bytes: int, live: int
+    plan: Plan,
+    capacity: Capacity,
+    *,
+    columns: int,
+    widest: int,
+    basis: int,
+    tile_bytes: int,
+    held: int,
+    live: int,
 ) -> Projection:
     """Project the memory of a run.
 
@@ -54,7 +62,9 @@ def project(
     widest : int
         Columns of the widest sweep: that, or the width of the spectrum's sketch.
     tile_bytes : int
-        Bytes of the largest piece a task reads at once.
+        Bytes that a task takes to read the largest piece it reads at once.
+    held : int
+        Bytes of a matrix that is in memory already.
     live : int
         Models.
 
@@ -68,13 +78,12 @@ def project(
     product = n * widest * 4
     # of the final sweep, in float64
     exact = n * columns * 8
-    touched = max(len(group.panels) for group in plan.groups) if plan.groups else 1
-    partial = touched * rows * max(widest * 4, columns * 8)
-    # stored bytes, decoded tile and its float64 copy in the final sweep
-    reading = capacity.threads * tile_bytes * 4
+    touched = [sum(span.stop - span.start for span in plan.panels.touched(group)) for group in plan.groups]
+    partial = max(touched, default=0) * max(widest * 4, columns * 8)
+    reading = capacity.threads * tile_bytes
     # a block of rows of one model in float64, three at a time
     updating = capacity.threads * 3 * rows * -(-columns // live) * 8
-    client = {"factors": 3 * factors, "spectrum": basis}
+    client = {"factors": 3 * factors, "spectrum": basis, "matrix": held}
     if capacity.local:
         # results wait in order, two for each thread
         waiting = 2 * capacity.threads * partial
@@ -88,7 +97,7 @@ def project(
             **client,
         }
         return Projection(process, {})
-    every = sum(len(group.panels) for group in plan.groups) * rows * max(widest * 4, columns * 8)
+    every = sum(touched) * max(widest * 4, columns * 8)
     # the scheduler balances tasks, not bytes: twice an even share
     share = 2 / max(2, capacity.processes)
     process = {
@@ -98,26 +107,36 @@ def project(
         "partial sums": int(share * every) + capacity.threads * 2 * partial,
         "tiles": reading,
         "updates": updating,
+        "matrix": held,
     }
     return Projection(process, {"interpreter": PROCESS, **client})
 
 
-def check_memory(projection: Projection, *, limit: int, where: str) -> None:
-    """Refuse a run whose projection is above the limit.
+def check_memory(parts: dict[str, int], *, limit: int, where: str) -> None:
+    """Refuse a run that takes more than the limit.
+
+    Parameters
+    ----------
+    parts : dict
+        Bytes, by what takes them.
+    limit : int
+        Bytes there are.
+    where : str
+        In which process.
 
     Raises
     ------
     MemoryLimitError
         With the sizes and what to change.
     """
-    needed = projection.process_bytes
+    needed = sum(parts.values())
     if needed <= limit:
         return
-    largest = sorted(projection.process.items(), key=lambda item: -item[1])[:3]
-    parts = ", ".join(f"{name} {size / MiB:,.0f} MiB" for name, size in largest)
+    largest = sorted(parts.items(), key=lambda item: -item[1])[:3]
+    mostly = ", ".join(f"{name} {size / MiB:,.0f} MiB" for name, size in largest)
     msg = (
         f"this run needs {needed / MiB:,.0f} MiB in {where} and the limit is {limit / MiB:,.0f} MiB "
-        f"(mostly {parts}); give more memory (--memory-limit, memory_limit=), fewer threads, fewer models or "
+        f"(mostly {mostly}); give more memory (--memory-limit, memory_limit=), fewer threads, fewer models or "
         "components at once, or import the network with smaller tiles (--tile)"
     )
     raise MemoryLimitError(msg)

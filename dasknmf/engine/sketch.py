@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 OVERSAMPLING = 10
 #: Settled: a further sweep changes the sum of squares of the wanted eigenvalues by less than this share.
 SETTLED = 1e-6
+#: Relative size of the rounding in a float32 product.
+ROUNDING = 1e-6
 #: Most sweeps, and most bytes of the basis, of which three blocks are kept however large they are.
 MOST_SWEEPS = 12
 LARGEST_BASIS = 2**29
@@ -40,10 +42,17 @@ class Spectrum:
     residuals: NDArray[np.float64]
 
     def relative_error(self, k: int, sum_of_squares: float) -> float:
-        """Return √(1 − Σ_{i≤k} θ_i² / ‖A‖²), the Eckart–Young bound for rank ``k`` as far as it is known."""
+        """Return the Eckart–Young bound for rank ``k``, √(1 − Σ_{i≤k} λ_i² / ‖A‖²), from below.
+
+        A Ritz value is taken as large as float32 products and its residual allow, to second order:
+        |θ| (1 + rounding) + residual² / |θ|. So the bound is an estimate, but one that errs to the low side.
+        """
         if sum_of_squares == 0:
             return 0.0
-        return float(np.sqrt(max(0.0, 1.0 - float((self.values[:k] ** 2).sum()) / sum_of_squares)))
+        values, residuals = np.abs(self.values[:k]), self.residuals[:k]
+        slack = np.divide(residuals**2, values, out=np.zeros_like(values), where=values > 0)
+        captured = float(((values * (1 + ROUNDING) + slack) ** 2).sum())
+        return float(np.sqrt(max(0.0, 1.0 - captured / sum_of_squares)))
 
 
 def sketch_width(n: int, k: int) -> int:
@@ -88,8 +97,7 @@ def leading_spectrum(operator: Sweep, k: int, *, seed: int) -> Spectrum:
     """
     n = operator.n
     k = min(k, n)
-    width = sketch_width(n, k)
-    start = np.random.default_rng([seed, n]).standard_normal((n, width))
+    start = np.random.default_rng([seed, n]).standard_normal((n, sketch_width(n, k)))
     block = np.linalg.qr(start)[0]
     basis = np.empty((n, 0))
     T = np.empty((0, 0))
@@ -103,14 +111,28 @@ def leading_spectrum(operator: Sweep, k: int, *, seed: int) -> Spectrum:
         captured = float((values[order] ** 2).sum())
         rest = Y - basis @ (basis.T @ Y)
         rest -= basis @ (basis.T @ rest)
-        full = basis.shape[1] + width > n
-        if full or (sweep and captured - before <= SETTLED * captured):
+        width = block.shape[1]
+        if sweep and captured - before <= SETTLED * captured:
             break
         before = captured
-        block = np.linalg.qr(rest)[0]
+        block = _new_directions(rest, basis, float(np.abs(values).max(initial=0.0)))
+        if block.shape[1] == 0:
+            break  # the space that A spans from here is exhausted: the values are exact
     chosen = U[:, order]
     residuals = np.linalg.norm(rest @ chosen[-width:], axis=0)
     return Spectrum(values[order], _fix_signs(basis @ chosen), residuals)
+
+
+def _new_directions(
+    rest: NDArray[np.float64], basis: NDArray[np.float64], largest: float
+) -> NDArray[np.float64]:
+    """Return an orthonormal basis of what is left of A·block, without directions that are only rounding."""
+    n, size = basis.shape
+    directions, lengths, _ = np.linalg.svd(rest, full_matrices=False)
+    kept = directions[:, (lengths > ROUNDING * largest) & (np.arange(len(lengths)) < n - size)]
+    # what is left may be as short as a rounding error of A·block, and then leans on the basis
+    kept -= basis @ (basis.T @ kept)
+    return np.asarray(np.linalg.qr(kept)[0])
 
 
 def _extended(T: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -101,7 +100,8 @@ class Sweep:
         total: float,
         diagonal: NDArray[np.floating[Any]],
     ) -> None:
-        self.source, self.plan, self.executor = source, plan, executor
+        self.source: TileSource | Handle = source
+        self.plan, self.executor = plan, executor
         self.n, self.panels = plan.grid.n, plan.panels
         self.sum_of_squares, self.total, self.diagonal = sum_of_squares, total, diagonal
         self.reads = 0
@@ -120,23 +120,17 @@ class Sweep:
             Bytes of tiles that each process may keep.
         """
         header = network.header
-        source: TileSource = StoreSource(
-            network.location, header.checksum, tuple(network.storage_options.items())
-        )
-        if cache > 0:
-            source = CachedSource(source, header.checksum, cache)
-        return cls(
-            source,
-            make_plan(
-                network.grid,
-                network.tile_weights,
-                smallest=SMALLEST_SPARSE_GROUP if header.layout == "sparse" else SMALLEST_DENSE_GROUP,
-            ),
+        smallest = SMALLEST_SPARSE_GROUP if header.layout == "sparse" else SMALLEST_DENSE_GROUP
+        operator = cls(
+            StoreSource(network.location, header.checksum, tuple(network.storage_options.items())),
+            make_plan(network.grid, network.tile_weights, smallest=smallest),
             executor,
             sum_of_squares=header.sum_of_squares,
             total=header.total,
             diagonal=network.diagonal,
         )
+        operator.keep_tiles(cache)
+        return operator
 
     @classmethod
     def of_array(cls, matrix: Any, executor: Executor, *, tile: int | None = None) -> Sweep:
@@ -144,19 +138,21 @@ class Sweep:
         n = matrix.shape[0]
         grid = Grid(n, tile or dense_tile(n))
         source = ArraySource(matrix, grid)
-        values = (matrix.data if sp.issparse(matrix) else matrix).astype(np.float64, copy=False)
+        smallest = SMALLEST_SPARSE_GROUP if sp.issparse(matrix) else SMALLEST_DENSE_GROUP
+        values: Any = source.matrix.data if sp.issparse(matrix) else source.matrix
         return cls(
-            source,
-            make_plan(
-                grid,
-                source.weights(),
-                smallest=SMALLEST_SPARSE_GROUP if sp.issparse(matrix) else SMALLEST_DENSE_GROUP,
-            ),
+            executor.put([source], label="matrix")[0],
+            make_plan(grid, source.weights(), smallest=smallest),
             executor,
-            sum_of_squares=float((values * values).sum()),
-            total=float(values.sum()),
+            sum_of_squares=sum_of_squares(values),
+            total=float(values.sum(dtype=np.float64)),
             diagonal=np.asarray(matrix.diagonal()),
         )
+
+    def keep_tiles(self, budget: int) -> None:
+        """Let each process keep tiles of a store, up to ``budget`` bytes; see :mod:`dasknmf.engine.cache`."""
+        if isinstance(self.source, StoreSource) and budget > 0:
+            self.source = CachedSource(self.source, self.source.checksum, budget)
 
     def sweep(self, X: Sequence[Handle], *, columns: int, dtype: np.dtype[Any]) -> list[Handle]:
         """Return the row panels of A·X, given those of X.
@@ -173,9 +169,9 @@ class Sweep:
         self.reads += 1
         groups = self.plan.groups
         return self.executor.add_up(
-            partial(multiply_group, self.source, self.panels),
-            [(group, [X[q] for q in group.panels]) for group in groups],
-            [group.panels for group in groups],
+            multiply_group,
+            [(self.source, self.panels, group, [X[q] for q in group.panels]) for group in groups],
+            [tuple(zip(group.panels, self.panels.touched(group), strict=True)) for group in groups],
             [(rows, columns) for rows in self.panels.rows],
             dtype,
             label="sweep",
@@ -186,3 +182,10 @@ class Sweep:
         panels = self.executor.put(self.panels.split(X), label="panel")
         made = self.sweep(panels, columns=X.shape[1], dtype=X.dtype)
         return np.concatenate(self.executor.get(made))
+
+
+def sum_of_squares(values: NDArray[Any]) -> float:
+    """Return Σ x², in float64, without a copy of the whole."""
+    flat = values.reshape(-1)
+    parts = (flat[first : first + 2**20].astype(np.float64) for first in range(0, flat.size, 2**20))
+    return float(sum(float(part @ part) for part in parts))

@@ -37,13 +37,15 @@ class HALS(Alternating):
     ) -> NDArray[Any]:
         """Return new rows, column after column.
 
-        A column whose partner has died (G_jj = 0) does not matter to the objective and is left as it is.
+        A column whose partner has died (G_jj = 0) matters to its penalties alone, which want it to be zero.
         """
         # factor by gene, so that each of the k steps runs along contiguous memory
-        V, T = np.ascontiguousarray(F.T), np.ascontiguousarray(Y.T)
+        V, T = np.array(F.T, order="C"), np.ascontiguousarray(Y.T)
         for j in range(len(G)):
             curvature = G[j, j] + l2
             if curvature <= 0:
+                if l1 > 0:
+                    V[j] = 0
                 continue
             step = T[j] - G[j] @ V
             step -= l1 + l2 * V[j]

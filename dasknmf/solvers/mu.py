@@ -33,5 +33,5 @@ class MU(Alternating):
         del G
         FG += l1 + l2 * F
         np.maximum(FG, np.finfo(F.dtype).tiny, out=FG)
-        # an ignored diagonal can make A·X negative by rounding
-        return np.asarray(F * (np.maximum(Y, 0) / FG), dtype=F.dtype)
+        # an ignored diagonal can make A·X negative by rounding; a zero stays zero, whatever its ratio overflows to
+        return np.asarray(np.where(F > 0, F * (np.maximum(Y, 0) / FG), 0), dtype=F.dtype)

@@ -104,7 +104,7 @@ def main() -> None:
             shutil.rmtree(folder)
     worst = 0.0
     for k in RANKS:
-        fit = done["fits"][f"hals-k{k}-seed0"]
+        fit = done["fits"][f"hals-k{k}"]
         error = fit.attrs["relative_error"] ** 2 * matrix.sum_of_squares
         difference = error / matrix.squared_error(k) - 1
         worst = max(worst, abs(difference))
@@ -116,7 +116,7 @@ def main() -> None:
     mib = {
         kind: ", ".join(f"{peak / 2**20:.0f}" for peak in done[kind].values()) for kind in ("idle", "peak")
     }
-    reads = done["fits"][f"hals-k{max(RANKS)}-seed0"].attrs["reads"]
+    reads = done["fits"][f"hals-k{max(RANKS)}"].attrs["reads"]
     seconds, rate = done["seconds"], size * reads / done["seconds"] / 1e9
     notes = (
         f"Store {size / 1e9:.2f} GB, made and written in {writing:.0f} s (0: it was there).",

@@ -38,3 +38,51 @@ def test_more_eigenpairs_than_genes_are_all_of_them() -> None:
         spectrum = leading_spectrum(Sweep.of_array(A, executor), 9, seed=0)
     np.testing.assert_allclose(np.sort(spectrum.values), np.linalg.eigvalsh(A), rtol=1e-5, atol=1e-5)
     assert spectrum.relative_error(5, (A**2).sum()) == pytest.approx(0, abs=1e-3)
+
+
+def star(n: int) -> np.ndarray:
+    A = np.zeros((n, n))
+    A[0, 1:] = A[1:, 0] = 1
+    return A
+
+
+def few_edges(n: int, edges: int) -> np.ndarray:
+    A = np.zeros((n, n))
+    for i in range(edges):
+        A[2 * i, 2 * i + 1] = A[2 * i + 1, 2 * i] = i + 1
+    return A
+
+
+@pytest.mark.parametrize(
+    ("A", "k"),
+    [
+        (np.ones((200, 200)), 3),
+        (star(300), 4),
+        (few_edges(100, 1), 5),
+        (few_edges(500, 8), 10),
+        (np.kron(np.eye(5), np.ones((20, 20))), 3),
+        (np.zeros((50, 50)), 3),
+    ],
+    ids=["ones", "star", "one edge", "eight edges", "cliques", "zero"],
+)
+def test_matrices_of_low_rank_exhaust_the_krylov_space_without_harm(A: np.ndarray, k: int) -> None:
+    with Threads(1) as executor:
+        operator = Sweep.of_array(A, executor, tile=64)
+        spectrum = leading_spectrum(operator, k, seed=0)
+    values = np.linalg.eigvalsh(A)
+    largest = np.sort(np.abs(values))[::-1][:k]
+    np.testing.assert_allclose(np.abs(spectrum.values), largest, atol=1e-5 * max(1, largest[0]))
+    np.testing.assert_allclose(spectrum.vectors.T @ spectrum.vectors, np.eye(k), atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_bound_is_tight_and_errs_to_the_low_side(seed: int) -> None:
+    A = planted(300, 8, seed=seed, noise=0.4)
+    values = np.sort(np.linalg.eigvalsh(A) ** 2)[::-1]
+    with Threads(1) as executor:
+        spectrum = leading_spectrum(Sweep.of_array(A, executor), 12, seed=0)
+    for k in (4, 8, 12):
+        bound = np.sqrt(values[k:].sum() / values.sum())
+        found = spectrum.relative_error(k, values.sum())
+        assert found <= bound
+        assert found == pytest.approx(bound, rel=1e-3)
