@@ -147,9 +147,12 @@ def _labelled(network: Any) -> tuple[list[str] | None, Any]:
         return genes, matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
     try:
         matrix = np.asarray(network)
-        if matrix.dtype.kind not in "fiub":
-            matrix = np.asarray(network, dtype=np.float64)
+        if matrix.dtype.kind not in "fiubO":
+            msg = f"the matrix holds {matrix.dtype} values; a network needs real numbers, such as abs(matrix)"
+            raise InputError(msg)
         return genes, matrix if matrix.dtype.kind == "f" else matrix.astype(np.float64)
+    except InputError:
+        raise
     except (TypeError, ValueError) as error:
         msg = f"{type(network).__name__} is not a network; needs a store, its path, or a symmetric matrix"
         raise InputError(msg) from error
