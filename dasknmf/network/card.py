@@ -22,8 +22,8 @@ def network_card(network: Network) -> dict[str, Any]:
     -------
     dict
         ``genes``, ``edges`` (gene pairs, self-loops left out), ``density`` (share of pairs that are edges),
-        ``weight_minimum`` and ``weight_maximum`` of the edges, ``degree_median``, ``degree_maximum``,
-        ``isolated`` genes, ``frobenius_norm`` and more.
+        ``weight_minimum`` and ``weight_maximum`` of the edges and self-loops, ``degree_median``,
+        ``degree_maximum``, ``isolated`` genes, ``frobenius_norm`` and more.
     """
     header = network.header
     degree = network.degree

@@ -39,7 +39,9 @@ class PlainChunks:
     side: int
 
     def read(self, i: int, j: int, rows: int, columns: int) -> NDArray[np.float32]:
-        """Return the first rows and columns of chunk (i, j); zeros if it was never written.
+        """Return the first rows and columns of chunk (i, j); zeros if it is not there.
+
+        Whether it was never written or lost, only the checksum of the tile tells.
 
         Raises
         ------

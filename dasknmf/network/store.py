@@ -5,19 +5,22 @@ The format is described for readers in other languages in ``dasknmf/network/FORM
 
 from __future__ import annotations
 
+import json
+import math
 import os
-from functools import cached_property, lru_cache
+import threading
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 
 from dasknmf.errors import FormatError, InputError
-from dasknmf.network.checksum import network_checksum, tile_checksum
+from dasknmf.network.checksum import NOTHING, TileChecks, network_checksum
 from dasknmf.network.chunks import PlainChunks, plain_chunks
 from dasknmf.network.header import Header, read_header
 from dasknmf.network.tiles import Grid
-from dasknmf.storage import Location, StorageOptions, exists, open_store, read_storage_options
+from dasknmf.storage import Location, StorageOptions, absolute, exists, open_store, read_storage_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,10 @@ if TYPE_CHECKING:
 
 #: A tile in memory: a float32 array, or a CSR array of float32.
 Tile = Any
+#: Sums of the same numbers in another order differ by far less, a lost chunk by far more.
+ROUNDING = 1e-6
+#: Networks that a process keeps open for its tasks; a run needs one.
+MOST_OPEN = 8
 
 
 def open_network(location: Location, *, storage_options: StorageOptions | None = None) -> Network:
@@ -66,11 +73,12 @@ def open_network(location: Location, *, storage_options: StorageOptions | None =
 
     options = read_storage_options() if storage_options is None else storage_options
     where = os.fspath(location)
-    if not exists(location, storage_options=options):
+    place = absolute(location)
+    if not exists(place, storage_options=options):
         msg = f"there is no network at {where}; make one with: dasknmf import EDGES {where}"
         raise InputError(msg)
     try:
-        group = zarr.open_group(open_store(location, mode="r", storage_options=options), mode="r")
+        group = zarr.open_group(open_store(place, mode="r", storage_options=options), mode="r")
         attributes = dict(group.attrs)
     except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
         msg = (
@@ -78,18 +86,19 @@ def open_network(location: Location, *, storage_options: StorageOptions | None =
             f"dasknmf import {where} network.zarr"
         )
         raise FormatError(msg) from error
-    return Network(where, group, read_header(attributes, where), options)
+    return Network(place, group, read_header(attributes, where), options)
 
 
 class Network:
     """A symmetric, non-negative gene network in a Zarr store, opened read-only.
 
-    Made by :func:`open_network`; nothing is read until asked for.
+    Made by :func:`open_network`; nothing is read until asked for. A tile is compared with its checksum when it
+    is first read, since to Zarr a chunk that was lost is one of zeros.
 
     Attributes
     ----------
     location : str
-        Path or URL.
+        Absolute path or URL, so that workers and a changed working directory find it.
     header : Header
         Layout, sizes, sums, checksum and provenance.
     grid : Grid
@@ -110,7 +119,7 @@ class Network:
         return f"<Network {self.location}: {h.genes:,} genes, {h.edges:,} edges, {h.layout}, tiles of {h.tile:,}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return open_network, (self.location,), {"storage_options": self.storage_options}
+        return partial(open_network, storage_options=self.storage_options), (self.location,)
 
     @property
     def n(self) -> int:
@@ -149,27 +158,55 @@ class Network:
     @cached_property
     def genes(self) -> NDArray[np.object_]:
         """Gene identifiers, shape (n,), of ``str``."""
-        return self._read("gene").astype(object)
+        genes = self._read("gene").astype(object)
+        if network_checksum(genes, self.grid, self._checks.expected) != self.header.checksum:
+            msg = f"{self.location}: gene names or checksums were changed or lost; import the network again"
+            raise FormatError(msg)
+        return genes
 
     @cached_property
     def degree(self) -> NDArray[np.int64]:
         """Edges of each gene, self-loops left out, shape (n,)."""
-        return self._read("degree")
+        degree = self._read("degree")
+        self._compare("degree", float(degree.sum()), 2 * self.header.edges)
+        return degree
 
     @cached_property
     def strength(self) -> NDArray[np.float64]:
         """Row sums of the matrix, shape (n,)."""
-        return self._read("strength")
+        strength = self._read("strength")
+        self._compare("strength", float(strength.sum()), self.header.total)
+        return strength
 
     @cached_property
     def diagonal(self) -> NDArray[np.float32]:
         """Diagonal of the matrix, shape (n,)."""
-        return self._read("diagonal")
+        diagonal = self._read("diagonal")
+        squares = float((diagonal.astype(np.float64) ** 2).sum())
+        self._compare("diagonal", squares, self.header.diagonal_sum_of_squares)
+        return diagonal
+
+    def _compare(self, name: str, found: float, expected: float) -> None:
+        """Refuse an array whose sum is not that of the header: to Zarr, what was lost is zeros."""
+        if not math.isclose(found, expected, rel_tol=ROUNDING):
+            raise self._differs(name)
+
+    def _differs(self, name: str) -> FormatError:
+        msg = f"{self.location}: array '{name}' was changed or lost; import the network again"
+        return FormatError(msg)
+
+    @cached_property
+    def _checks(self) -> TileChecks:
+        return TileChecks(self.location, self.grid, self._read("tile_checksum"))
 
     @cached_property
     def tile_offset(self) -> NDArray[np.int64]:
         """Sparse layout: tile t holds the entries [tile_offset[t], tile_offset[t + 1]), shape (n_tiles + 1,)."""
-        return self._read("tile_offset")
+        offset = self._read("tile_offset")
+        # tiles without an entry are never read, so nothing else would find lost offsets
+        if not np.array_equal(np.diff(offset) > 0, self._checks.expected != NOTHING):
+            raise self._differs("tile_offset")
+        return offset
 
     @cached_property
     def tile_weights(self) -> NDArray[np.int64]:
@@ -183,10 +220,17 @@ class Network:
         """Yield (j, tile (i, j)) for first ≤ j < last, each read once.
 
         A dense tile is a float32 array; a sparse one a CSR array. Diagonal tiles are whole.
+
+        Raises
+        ------
+        FormatError
+            If a tile is damaged, or differs from its checksum the first time that it is read.
         """
         if self.header.layout == "dense":
             for j in range(first, last):
-                yield j, self._dense_tile(i, j)
+                tile = self._dense_tile(i, j)
+                self._checks.once(i, j, (tile,))
+                yield j, tile
             return
         offset = self.tile_offset
         t0, t1 = self.grid.index(i, first), self.grid.index(i, last - 1) + 1
@@ -196,6 +240,7 @@ class Network:
             part = slice(int(offset[t]) - span.start, int(offset[t + 1]) - span.start)
             if part.start < part.stop:
                 j = first + t - t0
+                self._checks.once(i, j, (row[part], column[part], weight[part]))
                 yield j, self._sparse_tile(i, j, row[part], column[part], weight[part])
 
     @cached_property
@@ -220,21 +265,17 @@ class Network:
         return sp.csr_array(tile + sp.csr_array(tile.T) - sp.diags_array(tile.diagonal(), format="csr"))
 
     def verify(self) -> None:
-        """Read every tile and compare it with its checksum.
+        """Read every tile and compare it with its checksum, and the arrays over genes with the header.
 
         Raises
         ------
         FormatError
-            Naming the first damaged tile.
+            Naming the first damaged tile or array.
         """
-        expected = self._read("tile_checksum")
-        for t, (i, j) in enumerate(self.grid.tiles()):
-            if tile_checksum(self.stored_tile(i, j)) != int(expected[t]):
-                msg = f"{self.location}: tile ({i}, {j}) differs from its checksum; import the network again"
-                raise FormatError(msg)
-        if network_checksum(self.genes, self.grid, expected) != self.header.checksum:
-            msg = f"{self.location}: gene names or checksums were changed; import the network again"
-            raise FormatError(msg)
+        for i, j in self.grid.tiles():
+            self._checks.check(i, j, self.stored_tile(i, j))
+        # these compare themselves with the header
+        _ = self.genes, self.degree, self.strength, self.diagonal
 
     def stored_tile(self, i: int, j: int) -> tuple[NDArray[Any], ...]:
         """Return the arrays of tile (i, j) as stored: one of a dense tile, row, column, weight of a sparse one."""
@@ -263,11 +304,42 @@ class Network:
         return to_anndata(self)
 
 
-@lru_cache(maxsize=8)
-def opened(location: str, checksum: str, options: tuple[tuple[str, Any], ...]) -> Network:
-    """Open a network once per process; a worker's tasks share it."""
-    network = open_network(location, storage_options=dict(options))
-    if network.header.checksum != checksum:
-        msg = f"{location} changed while it was in use; start again"
-        raise FormatError(msg)
-    return network
+_opened: dict[tuple[str, str, str], Network] = {}
+_opening = threading.Lock()
+
+
+def opened(location: str, checksum: str, options: tuple[tuple[str, Any], ...] = ()) -> Network:
+    """Open a network once per process; the tasks of a worker share it, and what it has checked.
+
+    Parameters
+    ----------
+    location, checksum : str
+        As of the network that the run began with.
+    options : tuple of (name, value)
+        Storage options; values may be dicts.
+
+    Raises
+    ------
+    FormatError
+        If another network is there now.
+    """
+    given = dict(options)
+    # options may be nested, which no dict takes as a key
+    key = location, checksum, json.dumps(given, sort_keys=True, default=repr)
+    with _opening:
+        if key in _opened:
+            return _opened[key]
+        network = open_network(location, storage_options=given)
+        if network.header.checksum != checksum:
+            msg = f"{location} changed while it was in use; start again"
+            raise FormatError(msg)
+        while len(_opened) >= MOST_OPEN:
+            del _opened[next(iter(_opened))]
+        _opened[key] = network
+        return network
+
+
+def forget_opened() -> None:
+    """Close the networks that :func:`opened` holds in this process; the next read checks every tile again."""
+    with _opening:
+        _opened.clear()

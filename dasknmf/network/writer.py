@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +13,7 @@ import numpy as np
 
 from dasknmf.errors import InputError, offenders
 from dasknmf.network.checksum import network_checksum
-from dasknmf.network.header import ATTRIBUTE, FORMAT, Header
+from dasknmf.network.header import ATTRIBUTE, FORMAT, VERSION, Header
 from dasknmf.network.summary import EMPTY_TILE, TileFacts, TileSummary, summarize_dense, summarize_sparse
 from dasknmf.storage import Location, StorageOptions, open_store, publish, read_storage_options
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Codec = Literal["none", "lz4", "zstd"]
 #: Entries of a chunk of the sparse arrays: 1 MiB of weights.
 SPARSE_CHUNK = 2**18
+#: No name may hold these: names are lines in gene lists and in the checksum, and lone surrogates have no UTF-8.
+_NOT_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @contextmanager
@@ -89,7 +92,7 @@ def create_network(
 
 
 def check_genes(genes: NDArray[np.object_], *, where: str) -> None:
-    """Refuse an empty list, empty names and duplicate names.
+    """Refuse an empty list, and names that are empty, twice there or no plain text.
 
     Raises
     ------
@@ -106,6 +109,8 @@ def check_genes(genes: NDArray[np.object_], *, where: str) -> None:
         problem = None
         if not isinstance(gene, str) or not gene.strip():
             problem = f"gene {position + 1} has no name ({gene!r})"
+        elif _NOT_IN_NAMES.search(gene):
+            problem = f"gene {position + 1} has a line break, control character or lone surrogate ({gene!r})"
         elif gene in seen:
             problem = f"'{gene}' is gene {seen[gene] + 1} and gene {position + 1}"
         else:
@@ -115,7 +120,10 @@ def check_genes(genes: NDArray[np.object_], *, where: str) -> None:
             if len(bad) < 3:
                 bad.append(problem)
     if count:
-        msg = f"{where}: gene names must be unique and not empty: {offenders(bad, count)}; rename or merge them first"
+        msg = (
+            f"{where}: gene names must be unique, not empty and plain text: {offenders(bad, count)}; "
+            "rename or merge them first"
+        )
         raise InputError(msg)
 
 
@@ -140,7 +148,12 @@ class NetworkWriter:
         import zarr
 
         self.place, self.genes, self.grid, self.layout = place, genes, grid, layout
-        self._group = zarr.create_group(open_store(place, mode="a", storage_options=options), zarr_format=3)
+        self._group = zarr.create_group(
+            open_store(place, mode="a", storage_options=options),
+            zarr_format=3,
+            # first, so that what a killed writer leaves behind a URL says what it is
+            attributes={ATTRIBUTE: {"format": FORMAT, "version": VERSION, "complete": False}},
+        )
         self._compressors = _compressors(codec or ("none" if layout == "dense" else "zstd"))
         self._facts: dict[int, TileFacts] = {}
         n = grid.n
