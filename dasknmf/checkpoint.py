@@ -86,7 +86,8 @@ class Checkpoints:
         self.storage_options = read_storage_options() if storage_options is None else storage_options
         require_folder(location)
         if not is_remote(location) and local_path(location).is_dir():
-            msg = f"checkpoint {os.fspath(location)} is a folder; name a file, such as {os.fspath(location)}/run.checkpoint"
+            where = os.fspath(location)
+            msg = f"checkpoint {where} is a folder; name a file, such as {where.rstrip('/')}/run.checkpoint"
             raise InputError(msg)
         self.reads: Callable[[], int] = lambda: 0
         self._iteration = 0

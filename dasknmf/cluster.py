@@ -7,7 +7,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dask.utils import parse_bytes
+from dask.utils import parse_bytes, parse_timedelta
 
 from dasknmf.engine.executor import Distributed, Executor, Threads
 from dasknmf.errors import InputError
@@ -150,7 +150,7 @@ def _connect(scheduler: str) -> Iterator[Client]:
         raise InputError(msg) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=TIMEOUT)
+            client.wait_for_workers(1, timeout=parse_timedelta(TIMEOUT))
         except TimeoutError as error:
             msg = (
                 f"the Dask scheduler at {scheduler} has had no worker for {TIMEOUT}; start one with: {worker}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,8 @@ import numpy as np
 import pytest
 
 import dasknmf
-from dasknmf.errors import FormatError
+from dasknmf.checkpoint import Checkpoints
+from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointWritten, IterationEnded
 from tests.conftest import planted
 
@@ -86,44 +86,36 @@ def test_cutting_the_lineage_on_a_cluster_changes_no_bit(tmp_path: Path, client:
     assert sum(isinstance(event, CheckpointWritten) for event in events) == 7
 
 
+KILLED = """
+import os, signal
+import dasknmf
+from dasknmf.events import IterationEnded
+
+def kill(event):
+    if isinstance(event, IterationEnded) and event.iteration == 23:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+dasknmf.nmf(
+    "net.zarr", 4, init="random", max_iter=30, tol=0, tol_objective=0, progress=kill,
+    checkpoint="killed.zarr.checkpoint", checkpoint_seconds=None, checkpoint_iterations=5,
+)
+"""
+
+
 def test_kill_9_of_a_fit_loses_at_most_the_last_stretch(tmp_path: Path) -> None:
     dasknmf.import_network(A, tmp_path / "net.zarr", tile=64)
-    arguments = [
-        "net.zarr",
-        "-k",
-        "4",
-        "--init",
-        "random",
-        "--max-iter",
-        "400",
-        "--tol",
-        "0",
-        "--tol-objective",
-        "0",
-    ]
-    command = [sys.executable, "-m", "dasknmf", "fit", *arguments, "--checkpoint-iterations", "5"]
-    whole = subprocess.run(
-        [*command, "-o", "whole.zarr"], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "saved whole.zarr" in whole.stdout
-    process = subprocess.Popen(
-        [*command, "-o", "killed.zarr"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "checkpoint after iteration" in line:
-            break
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
-    assert not (tmp_path / "killed.zarr").exists()
+    killed = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    options = ["--init", "random", "--max-iter", "30", "--tol", "0", "--tol-objective", "0"]
+    command = [sys.executable, "-m", "dasknmf", "fit", "net.zarr", "-k", "4", *options]
     again = subprocess.run(
         [*command, "-o", "killed.zarr", "--resume"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert "resumed after iteration" in again.stderr
-    one, two = dasknmf.load(tmp_path / "whole.zarr"), dasknmf.load(tmp_path / "killed.zarr")
-    np.testing.assert_array_equal(one["W"], two["W"])
-    np.testing.assert_array_equal(one["H"], two["H"])
+    assert "resumed after iteration 20" in again.stderr
+    whole = dasknmf.nmf(tmp_path / "net.zarr", 4, **OPTIONS)
+    resumed = dasknmf.load(tmp_path / "killed.zarr")
+    for name in ("W", "H", "objective"):
+        np.testing.assert_array_equal(resumed[name], whole[name])
     assert not list(tmp_path.glob("*checkpoint*"))
 
 
@@ -167,3 +159,23 @@ def test_another_start_is_another_run(tmp_path: Path) -> None:
         dasknmf.nmf(A, 3, W=W + 1, **options, checkpoint=place, resume=True)
     resumed = dasknmf.nmf(A, 3, W=W, **options, checkpoint=place, resume=True)
     np.testing.assert_array_equal(resumed["W"], dasknmf.nmf(A, 3, W=W, **options)["W"])
+
+
+@pytest.mark.parametrize("place", ["nofolder/run.checkpoint", "."])
+def test_a_place_that_cannot_hold_a_checkpoint_is_refused_before_the_run(tmp_path: Path, place: str) -> None:
+    begun: list[object] = []
+    with pytest.raises(
+        InputError, match=r"nofolder is not a folder; make it first: mkdir -p|name a file, such as"
+    ):
+        dasknmf.nmf(A, 2, max_iter=2, checkpoint=tmp_path / place, progress=begun.append)
+    assert begun == []
+
+
+def test_a_checkpoint_takes_the_storage_options_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "options.json").write_text('{"client_kwargs": {"region": "here"}}')
+    monkeypatch.setenv("DASKNMF_STORAGE_OPTIONS", str(tmp_path / "options.json"))
+    given: dict[str, Any] = {"every_seconds": None, "every_iterations": 1, "listener": lambda event: None}
+    assert Checkpoints("memory://c/run", {}, **given).storage_options == {"client_kwargs": {"region": "here"}}
+    assert Checkpoints("memory://c/run", {}, **given, storage_options={}).storage_options == {}

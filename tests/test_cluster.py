@@ -144,6 +144,31 @@ def test_a_scheduler_that_is_not_there(
         dasknmf.nmf(store, 2, scheduler=scheduler)
 
 
+def test_a_scheduler_without_workers_is_one_clear_error(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("dasknmf.cluster.TIMEOUT", "1s")
+    with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
+        address = cluster.scheduler_address
+        with pytest.raises(InputError, match=f"no worker for 1s; start one with: dask worker {address}$"):
+            dasknmf.nmf(store, 2, scheduler=address)
+        file = tmp_path / "scheduler.json"
+        file.write_text(json.dumps({"address": address}))
+        with pytest.raises(InputError, match=rf"dask worker --scheduler-file {file}$"):
+            dasknmf.nmf(store, 2, scheduler=str(file))
+
+
+@pytest.mark.parametrize("workers", [0, -1, "2", 1.5, True])
+@pytest.mark.parametrize("scheduler", ["threads", "local"])
+def test_workers_are_a_whole_number(store: Path, scheduler: str, workers: object) -> None:
+    with pytest.raises(
+        InputError, match=rf"workers={workers!r}: needs a whole number, 1 or more; leave it out"
+    ):
+        dasknmf.nmf(store, 2, scheduler=scheduler, workers=workers)
+
+
 def test_a_large_matrix_in_memory_is_not_sent_to_workers(client: Client) -> None:
     with pytest.raises(InputError, match=r"cannot go to the workers .* dasknmf.import_network\(matrix"):
         dasknmf.nmf(np.ones((4200, 4200), dtype=np.float32), 2, scheduler=client)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import re
+import traceback
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,8 @@ from tests.conftest import planted
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from distributed import Client
 
 SECRET = "not-to-be-written-anywhere"
 
@@ -90,6 +95,51 @@ def test_credentials_come_from_a_file_and_are_written_nowhere(
     for path in filesystem.find("bucket"):
         assert SECRET.encode() not in filesystem.cat(path), path
     assert SECRET not in repr(fit.attrs)
+
+
+def test_nested_options_fit_on_every_executor(options: dict[str, Any], client: Client) -> None:
+    nested = {**options, "client_kwargs": {"endpoint_url": options["endpoint_url"]}}
+    del nested["endpoint_url"]
+    A = planted(60, 3, seed=0)
+    network = dasknmf.import_network(A, "s3://bucket/net.zarr", tile=32, storage_options=nested)
+    here = dasknmf.nmf(network, 3, max_iter=5)
+    there = dasknmf.nmf(pickle.loads(pickle.dumps(network)), 3, max_iter=5, scheduler=client)
+    np.testing.assert_array_equal(here["W"], there["W"])
+    np.testing.assert_allclose(network.to_dask().compute(scheduler="synchronous"), A, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"secret: {SECRET}: {SECRET}",
+        f"secret: '{SECRET}",
+        f"secret: !{SECRET} x",
+        f"secret: *{SECRET}",
+        f"secret: [{SECRET}",
+        f"secret: @{SECRET}",
+        f"{SECRET}: 2024-13-45",
+        f"{SECRET}\x07",
+    ],
+)
+def test_no_error_quotes_a_file_that_may_hold_secrets(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_text(f"key: someone\n{line}\n")
+    with pytest.raises(InputError, match=r"options file .*options.yaml: is neither JSON nor YAML") as caught:
+        read_storage_options(file)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in shown
+    if "secret: " in line:
+        assert re.search(r"at line [23] \(", str(caught.value))
+
+
+def test_option_files_that_are_no_mapping_of_text(tmp_path: Path) -> None:
+    file = tmp_path / "options.yaml"
+    file.write_bytes(b"key: \xff\n")
+    with pytest.raises(InputError, match=r"is not text in UTF-8 \(byte 6\)"):
+        read_storage_options(file)
+    file.write_text("1: one\nkey: two\n")
+    with pytest.raises(InputError, match="an option whose name is no text"):
+        read_storage_options(file)
 
 
 def test_bad_option_files(tmp_path: Path) -> None:
