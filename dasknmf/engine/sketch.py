@@ -67,8 +67,8 @@ def basis_blocks(n: int, k: int) -> int:
 
 
 def basis_bytes(n: int, k: int) -> int:
-    """Return the bytes that :func:`leading_spectrum` takes: its basis, a copy, and three blocks."""
-    return (2 * basis_blocks(n, k) + 3) * 8 * n * sketch_width(n, k)
+    """Return the bytes that :func:`leading_spectrum` takes: its basis, and six blocks on the way."""
+    return (basis_blocks(n, k) + 6) * 8 * n * sketch_width(n, k)
 
 
 def leading_spectrum(operator: Sweep, k: int, *, seed: int) -> Spectrum:
@@ -99,17 +99,21 @@ def leading_spectrum(operator: Sweep, k: int, *, seed: int) -> Spectrum:
     k = min(k, n)
     start = np.random.default_rng([seed, n]).standard_normal((n, sketch_width(n, k)))
     block = np.linalg.qr(start)[0]
-    basis = np.empty((n, 0))
+    room = np.empty((n, basis_blocks(n, k) * block.shape[1]), order="F")
+    size = 0
     T = np.empty((0, 0))
     before = 0.0
     for sweep in range(basis_blocks(n, k)):
-        basis = np.concatenate([basis, block], axis=1)
+        room[:, size : size + block.shape[1]] = block
+        size += block.shape[1]
+        basis = room[:, :size]
         Y = (operator @ block.astype(np.float32)).astype(np.float64)
-        T = _extended(T, basis.T @ Y)
+        column = basis.T @ Y
+        T = _extended(T, column)
         values, U = np.linalg.eigh(T)
         order = np.argsort(-np.abs(values), kind="stable")[:k]
         captured = float((values[order] ** 2).sum())
-        rest = Y - basis @ (basis.T @ Y)
+        rest = Y - basis @ column
         rest -= basis @ (basis.T @ rest)
         width = block.shape[1]
         if sweep and captured - before <= SETTLED * captured:
