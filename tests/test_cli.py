@@ -13,10 +13,11 @@ import yaml
 from click.testing import CliRunner, Result
 
 import dasknmf
-from dasknmf.cli import commands
+from dasknmf.cli import commands, main
 from tests.conftest import planted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -48,7 +49,7 @@ def test_from_edges_to_top_genes(folder: Path) -> None:
     assert (card["genes"], card["edges"], card["verified"]) == (40, 780, True)
     assert "genes" in dasknmf_command("info", "net.zarr", cwd=folder).stdout
     fitted = dasknmf_command("fit", "net.zarr", "-k", "3", "-o", "fit.zarr", "--json", cwd=folder)
-    model = json.loads(fitted.stdout)["models"]["hals-k3-seed0"]
+    model = json.loads(fitted.stdout)["models"]["hals-k3"]
     fit = dasknmf.load(folder / "fit.zarr")
     assert model["relative_error"] == fit.attrs["relative_error"]
     assert "iteration 1: relative error" in fitted.stderr
@@ -89,6 +90,134 @@ def test_a_config_file_gives_defaults_that_the_command_line_overrides(folder: Pa
     (folder / "run.yaml").write_text("rank: 2\n")
     refused = dasknmf_command("fit", "net.zarr", "--config", "run.yaml", "-o", "x.zarr", cwd=folder, check=1)
     assert "'rank' is not an option of fit; there are: as_json, bound" in refused.stderr
+
+
+def test_a_config_file_may_hold_lists(folder: Path) -> None:
+    dasknmf_command("import", "edges.tsv", "net.zarr", "--columns", "1, 2,3", cwd=folder)
+    config = {
+        "solver": ["hals", "mu"],
+        "seed": [3, "4:6"],
+        "n_components": [2, 3],
+        "init": "random",
+        "max_iter": 2,
+    }
+    (folder / "run.yaml").write_text(yaml.safe_dump(config))
+    done = dasknmf_command("fit", "net.zarr", "--config", "run.yaml", "-o", "f.zarr", "--json", cwd=folder)
+    models = json.loads(done.stdout)["models"]
+    assert len(models) == 12
+    assert {"hals-k2-seed3", "mu-k3-seed5"} <= set(models)
+    (folder / "run.yaml").write_text("{solver: [], seed: [true]}")
+    refused = dasknmf_command(
+        "fit", "net.zarr", "--config", "run.yaml", "-o", "x", "-k", "2", cwd=folder, check=2
+    )
+    assert "give one name" in refused.stderr or "give whole numbers" in refused.stderr
+    (folder / "columns.yaml").write_text("columns: [gene1, gene2, weight]\n")
+    dasknmf_command("import", "edges.tsv", "again.zarr", "--config", "columns.yaml", cwd=folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"tol: \xff\n", "config run.yaml: is not text in UTF-8 (byte 6)"),
+        (b"tol: 1\nseed: hidden: hidden\n", "config run.yaml: is neither JSON nor YAML at line 2 ("),
+        (b"[1, 2]", "config run.yaml: holds list, needs a mapping"),
+    ],
+)
+def test_a_config_file_that_cannot_be_read(folder: Path, content: bytes, message: str) -> None:
+    (folder / "run.yaml").write_bytes(content)
+    refused = dasknmf_command("fit", "n", "-k", "2", "-o", "x", "--config", "run.yaml", cwd=folder, check=1)
+    assert message in refused.stderr
+    assert "hidden" not in refused.stderr
+
+
+@pytest.mark.parametrize("options", [["--no-bound"], ["--diagonal", "ignore"]])
+def test_json_has_null_where_there_is_no_number(folder: Path, options: list[str]) -> None:
+    dasknmf.import_network(planted(40, 3, seed=0), folder / "net.zarr")
+    arguments = [
+        "-q",
+        "fit",
+        str(folder / "net.zarr"),
+        "-k",
+        "2",
+        "--init",
+        "random",
+        "--max-iter",
+        "2",
+        "--json",
+    ]
+    done = invoke(*arguments, *options, "-o", str(folder / "fit.zarr"))
+
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} is not JSON")
+
+    (model,) = json.loads(done.stdout, parse_constant=refuse)["models"].values()
+    assert model["eckart_young"] is None
+    assert model["n_iter"] == 2
+
+
+@pytest.mark.cluster
+def test_dask_says_nothing_through_the_command_line(folder: Path) -> None:
+    dasknmf.import_network(planted(40, 3, seed=0), folder / "net.zarr")
+    arguments = ["fit", "net.zarr", "-k", "2", "--max-iter", "2", "--scheduler", "local", "--workers", "1"]
+    quiet = dasknmf_command("-q", *arguments, "-o", "quiet.zarr", cwd=folder)
+    loud = dasknmf_command(*arguments, "-o", "loud.zarr", cwd=folder)
+    for line in ("Scheduler at", "Start Nanny", "Receive client connection"):
+        assert line not in quiet.stderr + loud.stderr
+    assert "iteration 1: relative error" in loud.stderr
+    assert "iteration 1: relative error" not in quiet.stderr
+
+
+def test_what_the_machine_cannot_do_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails_with(error: BaseException) -> Callable[..., None]:
+        def command(**_: object) -> None:
+            raise error
+
+        return command
+
+    for error, line in (
+        (
+            OSError(28, "No space left on device", "net.zarr"),
+            "OSError: [Errno 28] No space left on device: 'net.zarr'",
+        ),
+        (MemoryError(), "MemoryError"),
+    ):
+        monkeypatch.setattr("dasknmf.cli.commands", fails_with(error))
+        monkeypatch.delenv("DASKNMF_DEBUG", raising=False)
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert left.value.code == 1
+        assert capsys.readouterr().err == f"dasknmf: {line}; DASKNMF_DEBUG=1 shows where\n"
+        monkeypatch.setenv("DASKNMF_DEBUG", "1")
+        with pytest.raises(type(error)):
+            main()
+
+
+def test_a_checkpoint_in_no_folder_is_refused_before_the_fit(folder: Path) -> None:
+    dasknmf.import_network(planted(40, 3, seed=0), folder / "net.zarr")
+    arguments = ["fit", "net.zarr", "-k", "2", "-o", "fit.zarr", "--checkpoint", "nofolder/cp"]
+    refused = dasknmf_command(*arguments, cwd=folder, check=1)
+    assert refused.stderr == "dasknmf: nofolder is not a folder; make it first: mkdir -p nofolder\n"
+
+
+def test_options_that_the_python_functions_have(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setattr("dasknmf.demo.run_demo", lambda output, **options: given.update(options))
+    invoke("demo", "--synthetic", "-k", "7", "--seed", "5")
+    assert (given["n_components"], given["seed"]) == (7, 5)
+    invoke("demo", "--synthetic")
+    assert (given["n_components"], given["seed"]) == (None, 0)
+    monkeypatch.setattr(
+        "dasknmf.network.coexpression.coexpression",
+        lambda source, place, **options: given.update(options) or dasknmf.open_network(place),
+    )
+    dasknmf.import_network(planted(40, 3, seed=0), folder / "net.zarr")
+    invoke("coexpress", "e.tsv", str(folder / "net.zarr"), "--threads", "3")
+    assert given["threads"] == 3
+    nowhere = dasknmf_command("import", "edges.tsv", "n.zarr", "--temp-dir", "nowhere", cwd=folder, check=1)
+    assert "temp_dir='nowhere' is not a folder" in nowhere.stderr
+    dasknmf_command("import", "edges.tsv", "n.zarr", "--temp-dir", ".", cwd=folder)
 
 
 def test_coexpress(folder: Path) -> None:

@@ -35,6 +35,16 @@ def main() -> None:
             raise
         click.echo(f"dasknmf: {error}", err=True)
         sys.exit(NOT_CONVERGED if isinstance(error, NotConvergedError) else FAILED)
+    except (OSError, MemoryError) as error:
+        # the machine failed, not the program: a full disk, a folder that may not be written, no memory
+        if os.environ.get("DASKNMF_DEBUG"):
+            raise
+        said = " ".join(str(error).split())
+        click.echo(
+            f"dasknmf: {type(error).__name__}{': ' if said else ''}{said}; DASKNMF_DEBUG=1 shows where",
+            err=True,
+        )
+        sys.exit(FAILED)
     sys.exit(code or DONE)
 
 
@@ -50,21 +60,39 @@ def main() -> None:
 def commands(context: click.Context, /, storage_options: str | None, quiet: bool) -> None:  # noqa: FBT001
     """Non-negative factorization of gene networks that do not fit in memory."""
     context.obj = {"storage_options": storage_options, "quiet": quiet}
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(message)s")
-    logging.getLogger("dasknmf").setLevel(logging.WARNING if quiet else logging.INFO)
+    # not the root logger: that would print what Dask, s3fs and others log too
+    logger = logging.getLogger("dasknmf")
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    context.call_on_close(lambda: logger.removeHandler(handler))
 
 
 @click.command()
 @click.option("--synthetic", is_flag=True, help="Planted modules instead of the E. coli compendium; offline.")
 @click.option("-o", "--output", default="dasknmf-demo", show_default=True, help="Folder for the results.")
 @click.option(
+    "-k", "--n-components", type=click.IntRange(min=1), help="Factors.  [default: 60; 20 with --synthetic]"
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random."
+)
+@click.option(
     "--scheduler", default="threads", show_default=True, help="threads, local, an address or a file."
 )
-def demo(synthetic: bool, output: str, scheduler: str) -> None:  # noqa: FBT001
+def demo(synthetic: bool, output: str, n_components: int | None, seed: int, scheduler: str) -> None:  # noqa: FBT001
     """Factorize a real gene network: 3,923 E. coli genes, and compare with 92 published modules."""
     from dasknmf.demo import run_demo
 
-    run_demo(output, synthetic=synthetic, scheduler=scheduler, echo=click.echo)
+    run_demo(
+        output,
+        synthetic=synthetic,
+        n_components=n_components,
+        seed=seed,
+        scheduler=scheduler,
+        echo=click.echo,
+    )
 
 
 for command in (import_, coexpress, info, fit, top_genes, export, demo):

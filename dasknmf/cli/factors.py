@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dasknmf.cli.shared import Numbers, config_option, force_option, json_option, storage_of
+from dasknmf.cli.shared import Names, Numbers, config_option, echo_json, force_option, json_option, storage_of
 from dasknmf.errors import InputError, NotConvergedError
 
 if TYPE_CHECKING:
@@ -49,7 +48,9 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("network")
 @click.option("-k", "--n-components", type=Numbers(), required=True, help="Rank; several share every read.")
 @click.option("-o", "--output", required=True, help="Where the factors go, a path or URL.")
-@click.option("--solver", default="hals", show_default=True, help="hals or mu; several with commas.")
+@click.option(
+    "--solver", type=Names(), default="hals", show_default=True, help="hals or mu; several with commas."
+)
 @click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of the random start.")
 @_fit_options
 @click.option(
@@ -74,7 +75,7 @@ def fit(
     network: str,
     n_components: list[int],
     output: str,
-    solver: str,
+    solver: list[str],
     seed: list[int],
     strict: bool,  # noqa: FBT001
     force: bool,  # noqa: FBT001
@@ -96,7 +97,7 @@ def fit(
     of_model, run = split_options(options)
     models = [
         ModelOptions(k, solver=name, seed=s, **of_model)
-        for name in solver.split(",")
+        for name in solver
         for k in n_components
         for s in seed
     ]
@@ -125,7 +126,7 @@ def _report_fits(fits: dict[str, Any], output: str, *, as_json: bool) -> None:
     facts = ("relative_error", "eckart_young", "n_iter", "stop_reason", "reads", "seconds")
     rows = {name: {fact: fit.attrs[fact] for fact in facts} for name, fit in fits.items()}
     if as_json:
-        click.echo(json.dumps({"output": output, "models": rows}, default=float))
+        echo_json({"output": output, "models": rows})
         return
     click.echo("model\trelative error\tEckart-Young bound\titerations\tstopped\treads of A\tseconds")
     for name, row in rows.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dasknmf.cli.shared import config_option, force_option, json_option, storage_of
+from dasknmf.cli.shared import Names, config_option, echo_json, force_option, json_option, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def info(context: click.Context, /, network: str, verify: bool, as_json: bool) -
         opened.verify()
     card = {**network_card(opened), **({"verified": True} if verify else {})}
     if as_json:
-        click.echo(json.dumps(card))
+        echo_json(card)
         return
     width = max(map(len, card))
     for name, value in card.items():
@@ -79,7 +79,11 @@ def _with(options: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
 @click.option(
     "--header/--no-header", default=None, help="Whether an edge list names its columns.  [default: seen]"
 )
-@click.option("--columns", help="The two genes and the weight of an edge list, names or numbers: a,b,weight.")
+@click.option(
+    "--columns",
+    type=Names(),
+    help="The two genes and the weight of an edge list, names or numbers: a,b,weight.",
+)
 @click.option("--key", help="Which matrix of an .h5ad file, such as obsp/connectivities.")
 @click.option("--resolution", type=int, help="Which resolution of an .mcool file, base pairs.")
 @click.option(
@@ -92,6 +96,7 @@ def _with(options: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
 )
 @click.option("--self-loops", type=click.Choice(["keep", "drop", "error"]), help="The diagonal.")
 @click.option("--negative", type=click.Choice(["error", "clip", "absolute"]), help="Negative weights.")
+@click.option("--temp-dir", help="Folder for temporary files.  [default: the system's]")
 @_with(layout_options)
 @force_option
 @json_option
@@ -103,7 +108,7 @@ def import_(
     source: str,
     network: str,
     format_: str | None,
-    columns: str | None,
+    columns: list[str] | None,
     memory_limit: str | None,
     force: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -117,7 +122,7 @@ def import_(
     if memory_limit is not None:
         given["memory_limit"] = parse_memory(memory_limit)
     if columns is not None:
-        given["columns"] = [int(part) if part.isdecimal() else part for part in columns.split(",")]
+        given["columns"] = [int(part) if part.isdecimal() else part for part in columns]
     with _progress_of(context, "importing") as progress:
         made = import_network(
             source,
@@ -128,7 +133,7 @@ def import_(
             progress=progress,
             **given,
         )
-    _report(made, as_json=as_json)
+    _report(made, network, as_json=as_json)
 
 
 @click.command()
@@ -157,6 +162,7 @@ def import_(
     "--genes-in", type=click.Choice(["rows", "columns"]), help="Where the genes are.  [default: by format]"
 )
 @click.option("--layer", help="Layer of an .h5ad file.")
+@click.option("--threads", type=click.IntRange(min=1), help="Tiles in flight.  [default: one per core]")
 @_with(layout_options)
 @force_option
 @json_option
@@ -183,19 +189,18 @@ def coexpress(
             progress=progress,
             **options,
         )
-    _report(made, as_json=as_json)
+    _report(made, network, as_json=as_json)
 
 
-def _report(network: Network, *, as_json: bool) -> None:
+def _report(network: Network, name: str, *, as_json: bool) -> None:
+    """Say what was made, under the name it was asked for."""
     from dasknmf.network.card import network_card
 
     card = network_card(network)
     if as_json:
-        click.echo(json.dumps(card))
+        echo_json(card)
     else:
-        click.echo(
-            f"saved {network.location}: {card['genes']:,} genes, {card['edges']:,} edges, {card['layout']}"
-        )
+        click.echo(f"saved {name}: {card['genes']:,} genes, {card['edges']:,} edges, {card['layout']}")
 
 
 @contextmanager

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import json
+import math
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dasknmf.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def storage_of(context: click.Context) -> dict[str, Any]:
@@ -21,17 +25,10 @@ def read_config(context: click.Context, /, _: click.Parameter, path: str | None)
     """Take the defaults of a command from a YAML file with the names of its options."""
     if path is None:
         return
-    import yaml
+    from dasknmf.storage import read_mapping
 
-    try:
-        given = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        msg = f"config {path}: {error}"
-        raise InputError(msg) from error
+    given = read_mapping(path, what="config")
     known = {str(parameter.name) for parameter in context.command.params}
-    if not isinstance(given, dict):
-        msg = f"config {path}: holds {type(given).__name__}, needs a mapping of option: value"
-        raise InputError(msg)
     unknown = sorted(set(given) - known)
     if unknown:
         there = ", ".join(sorted(known - {"config"}))
@@ -52,18 +49,46 @@ force_option = click.option("-f", "--force", is_flag=True, help="Replace what is
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
+def echo_json(value: Mapping[str, Any]) -> None:
+    """Print one JSON object; what JSON has no number for (NaN, infinity) is null."""
+    click.echo(json.dumps(_finite(value), allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if hasattr(value, "item"):  # a numpy number
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+class Names(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic since click 8.5
+    """Words: ``hals``, ``hals,mu``, or a list in a configuration file."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        """Return the list of words."""
+        given = value if isinstance(value, (list, tuple)) else str(value).split(",")
+        names = [str(name).strip() for name in given]
+        if not all(names) or not names:
+            self.fail(f"{value!r}: give one name, or several with commas", param, ctx)
+        return names
+
+
 class Numbers(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic since click 8.5
-    """Whole numbers: ``32``, ``8,16,32`` or ``0:5`` (0 to 4)."""
+    """Whole numbers: ``32``, ``8,16,32`` or ``0:5`` (0 to 4), or a list of these in a configuration file."""
 
     name = "numbers"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[int]:
         """Return the list of numbers."""
-        if isinstance(value, list):
-            return value
+        given = value if isinstance(value, (list, tuple)) else str(value).split(",")
         numbers: list[int] = []
         try:
-            for part in str(value).split(","):
+            for part in map(str, given):
                 if ":" in part:
                     numbers += range(*(int(end) for end in part.split(":")))
                 else:
