@@ -249,9 +249,14 @@ class Network:
 
     def _dense_tile(self, i: int, j: int) -> NDArray[np.float32]:
         (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
-        if self._plain_chunks is not None:
-            return self._plain_chunks.read(i, j, b - a, d - c)
-        return self._read("tiles", slice(a, b), slice(c, d))
+        if self._plain_chunks is None:
+            return self._read("tiles", slice(a, b), slice(c, d))
+        tile = self._plain_chunks.read(i, j, b - a, d - c)
+        if tile is None:
+            tile = np.zeros((b - a, d - c), dtype=np.float32)
+            # never written, as a tile of zeros is, or lost while the network is in use
+            self._checks.check(i, j, (tile,))
+        return tile
 
     def _sparse_tile(
         self, i: int, j: int, row: NDArray[np.uint16], column: NDArray[np.uint16], weight: NDArray[np.float32]

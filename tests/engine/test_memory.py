@@ -86,7 +86,8 @@ def test_the_measured_peak_is_below_the_projection(tmp_path: Path, kind: str) ->
         # one diagonal tile of a million edges, the widest piece that is read at once
         rng = np.random.default_rng(0)
         i, j = rng.integers(0, 20_000, (2, 1_000_000))
-        upper = sp.coo_array((np.ones(len(i), np.float32), (np.minimum(i, j), np.maximum(i, j))), shape=(20_000, 20_000))
+        pairs = np.minimum(i, j), np.maximum(i, j)
+        upper = sp.coo_array((np.ones(len(i), np.float32), pairs), shape=(20_000, 20_000))
         upper.sum_duplicates()
         dasknmf.import_network(upper, given, tile=32_768)
         limit = "800 MiB"
