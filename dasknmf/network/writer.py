@@ -121,7 +121,7 @@ def check_genes(genes: NDArray[np.object_], *, where: str) -> None:
                 bad.append(problem)
     if count:
         msg = (
-            f"{where}: gene names must be unique, not empty and plain text: {offenders(bad, count)}; "
+            f"{where}: gene names must be unique and not empty, in plain text: {offenders(bad, count)}; "
             "rename or merge them first"
         )
         raise InputError(msg)

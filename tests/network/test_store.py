@@ -61,11 +61,14 @@ def test_a_network_survives_pickling(network, matrix):
     np.testing.assert_array_equal(again.genes, network.genes)
 
 
-def test_a_pickled_network_keeps_its_storage_options(matrix):
+def test_a_pickled_network_opens_with_its_storage_options(matrix, monkeypatch):
     options = {"client_kwargs": {"endpoint_url": "http://127.0.0.1:1"}}
     made = dasknmf.import_network(matrix, "memory://pickled/n.zarr", storage_options=options)
-    again = pickle.loads(pickle.dumps(made))
-    assert again.storage_options == made.storage_options == options
+    used = []
+    opening = "dasknmf.network.store.exists"
+    monkeypatch.setattr(opening, lambda place, storage_options: used.append(storage_options) or True)
+    assert pickle.loads(pickle.dumps(made)).storage_options == options
+    assert used == [options]
 
 
 def test_a_relative_path_is_found_from_another_folder(tmp_path, matrix, monkeypatch):
