@@ -8,14 +8,13 @@ import os
 import time
 import uuid
 import zipfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointWritten
-from dasknmf.solvers.alternating import AlternatingState
 from dasknmf.storage import (
     Location,
     StorageOptions,
@@ -30,8 +29,8 @@ from dasknmf.storage import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dasknmf.driver import Model
     from dasknmf.events import Listener
+    from dasknmf.model import Model
 
 VERSION = 1
 
@@ -55,7 +54,7 @@ class Checkpoints:
     location : path or URL
         The file, ``.npz`` by its content, replaced as a whole each time.
     identity : dict
-        Options, network and versions; a run resumes only where they are equal.
+        Options, starts and network; a run resumes only where they are equal.
     every_seconds, every_iterations : optional
         When a checkpoint is due, whichever comes first.
     listener : callable
@@ -111,8 +110,9 @@ class Checkpoints:
         for index, model in enumerate(models):
             for name, rows in model.rows.items():
                 arrays[f"{index}/{name}"] = rows
-            arrays[f"{index}/gram"] = model.state.gram
-            state = {name: value for name, value in asdict(model.state).items() if name != "gram"}
+            state = asdict(model.state)
+            for name in [name for name, value in state.items() if isinstance(value, np.ndarray)]:
+                arrays[f"{index}/state/{name}"] = state.pop(name)
             history = {
                 name: getattr(model, name)
                 for name in ("objective", "squared_error", "gradient", "stop_reason")
@@ -208,11 +208,12 @@ def _read(location: Location, storage_options: StorageOptions) -> Saved:
                     "start again without --resume"
                 )
                 raise FormatError(msg)
-            names = {f.name for f in fields(AlternatingState)}
             for index, model in enumerate(content["models"]):
                 model["rows"] = {name: arrays[f"{index}/{name}"] for name in model["rows"]}
-                state = {name: value for name, value in model["state"].items() if name in names}
-                model["state"] = AlternatingState(gram=arrays[f"{index}/gram"], **state)
+                of_state = f"{index}/state/"
+                model["state"] |= {
+                    name.removeprefix(of_state): arrays[name] for name in arrays if name.startswith(of_state)
+                }
     except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
         if isinstance(error, FormatError):
             raise

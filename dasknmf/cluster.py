@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dask.utils import parse_bytes, parse_timedelta
 
-from dasknmf.engine.executor import Distributed, Executor, Threads
+from dasknmf.engine.dask_executor import Distributed
+from dasknmf.engine.executor import Executor, Threads
 from dasknmf.errors import InputError
 
 if TYPE_CHECKING:

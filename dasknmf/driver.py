@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from dasknmf.errors import DasknmfError
 from dasknmf.events import IterationEnded, ModelEnded
+from dasknmf.model import Exact, relative_error
 from dasknmf.panels import PanelStep, advance, exact_sums, measure, rows_of, stack, sums_of, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from numpy.typing import NDArray
-
     from dasknmf.engine.executor import Executor, Handle
     from dasknmf.engine.sweep import Operator
     from dasknmf.events import Listener
+    from dasknmf.model import Model
     from dasknmf.options import RunOptions
-    from dasknmf.solvers.face import Rows, Solver, Sums
+    from dasknmf.solvers.face import Sums
 
 #: Iterations over which the objective must have stalled.
 WINDOW = 10
 #: Futures that feed futures keep a whole history alive on a scheduler; it is cut after so many iterations.
 LINEAGE = 25
-
-
-@dataclass
-class Model:
-    """One model of a run, from its start to its end."""
-
-    name: str
-    solver: Solver
-    rows: Rows
-    state: Any = None
-    objective: list[float] = field(default_factory=list)
-    squared_error: list[float] = field(default_factory=list)
-    gradient: list[float] = field(default_factory=list)
-    stop_reason: str = ""
-    converged: bool = False
-
-    @property
-    def columns(self) -> int:
-        """Columns of A·X it needs."""
-        return int(next(iter(self.rows.values())).shape[1])
 
 
 class Snapshot(Protocol):
@@ -59,24 +38,6 @@ class Snapshot(Protocol):
     def save(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
         """Keep the models."""
         ...
-
-
-@dataclass(frozen=True)
-class Exact:
-    """The end of a model, computed on A in float64."""
-
-    squared_error: float
-    sum_of_squares: float
-
-    @property
-    def relative_error(self) -> float:
-        """‖A − WH‖ / ‖A‖, over the entries that count."""
-        return relative_error(self.squared_error, self.sum_of_squares)
-
-
-def relative_error(squared_error: float, sum_of_squares: float) -> float:
-    """Return ‖A − WH‖ / ‖A‖; 0 for the zero matrix."""
-    return float(np.sqrt(squared_error / sum_of_squares)) if sum_of_squares > 0 else 0.0
 
 
 class Run:
@@ -306,24 +267,3 @@ def _total(parts: Sequence[dict[int, Sums]]) -> dict[int, Sums]:
                 for name, value in sums.items():
                     total[index][name] = total[index][name] + value
     return total
-
-
-def balance(rows: Rows) -> tuple[Rows, NDArray[np.float64], NDArray[np.float64]]:
-    """Return rows with ‖w_j‖ = ‖h_j‖, heaviest factor first, the scales ‖w_j‖‖h_j‖ and the ratios ‖w_j‖/‖h_j‖ before.
-
-    WH stays what it was: the ratio is a gauge of the algorithm, not of the network.
-    """
-    norms = {name: np.linalg.norm(rows[name].astype(np.float64), axis=0) for name in ("W", "H")}
-    scale = norms["W"] * norms["H"]
-    order = np.argsort(-scale, kind="stable")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = norms["W"] / norms["H"]
-        to = {
-            name: np.where(norms[name] > 0, np.sqrt(scale) / norms[name], 0.0)[order] for name in ("W", "H")
-        }
-    # in C order, as the panels of a worker would be
-    balanced = {
-        name: np.ascontiguousarray(rows[name][:, order] * to[name], dtype=rows[name].dtype)
-        for name in ("W", "H")
-    }
-    return balanced, scale[order], ratio[order]

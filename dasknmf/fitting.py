@@ -14,13 +14,15 @@ from distributed.system import MEMORY_LIMIT
 
 from dasknmf.checkpoint import Checkpoints, Saved
 from dasknmf.cluster import executor_for, parse_memory
-from dasknmf.driver import Model, Run, balance
+from dasknmf.driver import Run
 from dasknmf.engine.cache import forget
 from dasknmf.engine.memory import USABLE, Projection, check_memory, project
 from dasknmf.engine.sketch import Spectrum, basis_bytes, leading_spectrum, sketch_width
 from dasknmf.errors import DasknmfError
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.matrices import Given, as_matrix
+from dasknmf.model import Model, balance
+from dasknmf.network.opened import forget_opened
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.solvers import solver_class
@@ -83,8 +85,8 @@ def fit_models(
         given.check_start(model, start)
     limit = parse_memory(execution.memory_limit)
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
-        operator, projection = _plan(given, options, executor, limit)
         checkpoints = _checkpoints(given, options, execution, begins)
+        operator, projection = _plan(given, options, executor, limit)
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
             RunStarted(
@@ -103,10 +105,16 @@ def fit_models(
         finally:
             # of a cluster that is lost there is nothing to forget, and the error that says so must not be hidden
             with suppress(DasknmfError):
-                executor.everywhere(forget)
+                executor.everywhere(_forget)
     if checkpoints and not execution.keep_checkpoint:
         checkpoints.remove()
     return made
+
+
+def _forget() -> None:
+    """Give back the memory of a process that ran tasks."""
+    forget()
+    forget_opened()
 
 
 def _plan(
@@ -245,8 +253,10 @@ def _started(model: ModelOptions, operator: Sweep, spectrum: Spectrum | None, st
 
 
 def _restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
-    fields = ("state", "objective", "squared_error", "gradient", "stop_reason", "converged")
-    return Model(model.name, _solver(model), kept["rows"], **{name: kept[name] for name in fields})
+    solver = _solver(model)
+    fields = ("objective", "squared_error", "gradient", "stop_reason", "converged")
+    history = {name: kept[name] for name in fields}
+    return Model(model.name, solver, kept["rows"], state=solver.restore(kept["state"]), **history)
 
 
 def _solver(model: ModelOptions) -> Any:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from dasknmf.driver import Exact, Model
+    from dasknmf.model import Exact, Model
     from dasknmf.options import ModelOptions, RunOptions
 
 FORMAT = "dasknmf-fit"

@@ -22,7 +22,7 @@ FLOORS = [
     {"engine"},
     {"cluster"},
     {"solvers"},
-    {"options", "events", "panels"},
+    {"options", "events", "panels", "model"},
     {"driver", "progress"},
     {"checkpoint", "results", "matrices"},
     {"fitting", "export"},

@@ -13,7 +13,8 @@ import pytest
 
 import dasknmf
 from dasknmf.cluster import executor_for
-from dasknmf.engine.executor import Distributed, Threads
+from dasknmf.engine.dask_executor import Distributed
+from dasknmf.engine.executor import Threads
 from dasknmf.errors import InputError
 from dasknmf.events import IterationEnded
 from tests.conftest import planted

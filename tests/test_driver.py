@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import dasknmf
-from dasknmf.driver import balance
 from dasknmf.errors import DasknmfError
 from dasknmf.events import IterationEnded, ModelEnded, RunEnded, RunStarted
+from dasknmf.model import balance
 from dasknmf.options import ModelOptions
 from tests.conftest import planted
 

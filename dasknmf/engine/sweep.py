@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from dasknmf.engine.cache import CachedSource
 from dasknmf.engine.grid import SMALLEST_DENSE_GROUP, SMALLEST_SPARSE_GROUP, make_plan
 from dasknmf.engine.kernels import ArraySource, TileSource, multiply_group
-from dasknmf.network.store import opened
+from dasknmf.network.opened import opened
 from dasknmf.network.tiles import Grid, dense_tile
 
 if TYPE_CHECKING:

@@ -5,10 +5,8 @@ The format is described for readers in other languages in ``dasknmf/network/FORM
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import threading
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
 Tile = Any
 #: Sums of the same numbers in another order differ by far less, a lost chunk by far more.
 ROUNDING = 1e-6
-#: Networks that a process keeps open for its tasks; a run needs one.
-MOST_OPEN = 8
 
 
 def open_network(location: Location, *, storage_options: StorageOptions | None = None) -> Network:
@@ -307,44 +303,3 @@ class Network:
         from dasknmf.network.views import to_anndata
 
         return to_anndata(self)
-
-
-_opened: dict[tuple[str, str, str], Network] = {}
-_opening = threading.Lock()
-
-
-def opened(location: str, checksum: str, options: tuple[tuple[str, Any], ...] = ()) -> Network:
-    """Open a network once per process; the tasks of a worker share it, and what it has checked.
-
-    Parameters
-    ----------
-    location, checksum : str
-        As of the network that the run began with.
-    options : tuple of (name, value)
-        Storage options; values may be dicts.
-
-    Raises
-    ------
-    FormatError
-        If another network is there now.
-    """
-    given = dict(options)
-    # options may be nested, which no dict takes as a key
-    key = location, checksum, json.dumps(given, sort_keys=True, default=repr)
-    with _opening:
-        if key in _opened:
-            return _opened[key]
-        network = open_network(location, storage_options=given)
-        if network.header.checksum != checksum:
-            msg = f"{location} changed while it was in use; start again"
-            raise FormatError(msg)
-        while len(_opened) >= MOST_OPEN:
-            del _opened[next(iter(_opened))]
-        _opened[key] = network
-        return network
-
-
-def forget_opened() -> None:
-    """Close the networks that :func:`opened` holds in this process; the next read checks every tile again."""
-    with _opening:
-        _opened.clear()

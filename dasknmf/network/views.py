@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from dasknmf.errors import InputError, missing_dependency
-from dasknmf.network.store import opened
+from dasknmf.network.opened import opened
 
 if TYPE_CHECKING:
     import anndata as ad

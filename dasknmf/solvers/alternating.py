@@ -107,6 +107,10 @@ class Alternating(ABC):
         """Return the state before the first iteration."""
         return AlternatingState(gram=sums["gram"], sum_of_squares=sum_of_squares)
 
+    def restore(self, saved: dict[str, Any]) -> AlternatingState:
+        """Return the state of a checkpoint."""
+        return AlternatingState(**saved)
+
     def wants(self, state: AlternatingState) -> str:
         """Return H, to update W, or W, to update H."""
         return "H" if state.half == 0 else "W"

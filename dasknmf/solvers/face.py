@@ -59,6 +59,10 @@ class Solver(Protocol):
         """Return the first state."""
         ...
 
+    def restore(self, saved: dict[str, Any]) -> Any:
+        """Return a state from its fields by name, as a checkpoint kept them."""
+        ...
+
     def wants(self, state: Any) -> str:
         """Return the name of the row array to multiply by A."""
         ...

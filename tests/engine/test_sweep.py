@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import dasknmf
 from dasknmf.engine import cache
-from dasknmf.engine.executor import Distributed, Threads
+from dasknmf.engine.dask_executor import Distributed
+from dasknmf.engine.executor import Threads
 from dasknmf.engine.sweep import Sweep
 from tests.conftest import planted
 
@@ -71,7 +72,7 @@ def test_parts_too_large_to_travel_together_give_the_same_bits(
     X = np.random.default_rng(0).random((300, 2))
     with Distributed(client) as executor:
         together = Sweep.of_array(A, executor, tile=64) @ X
-        monkeypatch.setattr("dasknmf.engine.executor.SMALL_PART", 0)
+        monkeypatch.setattr("dasknmf.engine.dask_executor.SMALL_PART", 0)
         apart = Sweep.of_array(A, executor, tile=64) @ X
     np.testing.assert_array_equal(together, apart)
 

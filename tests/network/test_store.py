@@ -13,7 +13,7 @@ import zarr
 import dasknmf
 from dasknmf.errors import FormatError, InputError
 from dasknmf.network.header import ATTRIBUTE
-from dasknmf.network.store import MOST_OPEN, _opened, forget_opened, opened
+from dasknmf.network.opened import MOST_OPEN, _opened, forget_opened, opened
 from dasknmf.network.tiles import Grid
 from dasknmf.network.writer import create_network
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sklearn.decomposition import non_negative_factorization
 
 import dasknmf
-from dasknmf.driver import Model, Run
+from dasknmf.driver import Run
 from dasknmf.engine.executor import Threads
 from dasknmf.engine.sweep import Sweep
+from dasknmf.model import Model
 from dasknmf.options import RunOptions
 from dasknmf.progress import silent
 from dasknmf.solvers import SOLVERS
@@ -28,14 +29,14 @@ def dense_hals(A, W, H, iterations, *, l1_W=0.0, l1_H=0.0, l2_W=0.0, l2_H=0.0):
     """Cichocki & Phan 2009, algorithm 2, one column at a time, float64, nothing shared with the package."""
     W, H = W.copy(), H.copy()
     for _ in range(iterations):
-        for j in range(W.shape[1]):
-            residual = A - W @ H + np.outer(W[:, j], H[j])
-            if H[j] @ H[j] + l2_W > 0:
-                W[:, j] = np.maximum(0, (residual @ H[j] - l1_W) / (H[j] @ H[j] + l2_W))
-        for j in range(W.shape[1]):
-            residual = A - W @ H + np.outer(W[:, j], H[j])
-            if W[:, j] @ W[:, j] + l2_H > 0:
-                H[j] = np.maximum(0, (W[:, j] @ residual - l1_H) / (W[:, j] @ W[:, j] + l2_H))
+        for F, other, data, l1, l2 in ((W, H.T, A, l1_W, l2_W), (H.T, W, A.T, l1_H, l2_H)):
+            for j in range(F.shape[1]):
+                residual = data - F @ other.T + np.outer(F[:, j], other[:, j])
+                curvature = other[:, j] @ other[:, j] + l2
+                if curvature > 0:
+                    F[:, j] = np.maximum(0, (residual @ other[:, j] - l1) / curvature)
+                elif l1 > 0:  # only the penalty is left of the objective
+                    F[:, j] = 0
     return W, H
 
 
