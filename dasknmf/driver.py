@@ -80,6 +80,7 @@ class Run:
         self._began = time.perf_counter() - seconds
         self._panels: list[Handle] = []
         self._cut_at = 0
+        self._first_seconds, self._first_iteration = 0.0, 0
         self._diagonal: list[Handle | None] = [None] * len(operator.panels)
         self.sum_of_squares = operator.sum_of_squares
         if options.diagonal == "ignore":
@@ -103,6 +104,8 @@ class Run:
         """Iterate until every model has stopped."""
         self._place(self.live)
         self._start()
+        self._first_seconds = self.seconds
+        self._first_iteration = max((m.state.iteration for m in self.models if m.state), default=0)
         while self.live:
             self._round()
             ended = [index for index in self.live if self._is_done(self.models[index])]
@@ -189,15 +192,19 @@ class Run:
     def _tell(self) -> None:
         models = [model for model in self.models if model.objective]
         best = min(models, key=lambda model: model.objective[-1])
+        iteration = max(model.state.iteration for model in models)
+        done = iteration - self._first_iteration
+        each = (self.seconds - self._first_seconds) / done if done else 0.0
         self.listener(
             IterationEnded(
-                iteration=max(model.state.iteration for model in models),
+                iteration=iteration,
                 live=len(self.live),
                 relative_error=relative_error(best.squared_error[-1], self.sum_of_squares),
                 relative_gradient=best.gradient[-1],
                 reads=self.operator.reads,
                 bytes_read=self.operator.reads * self.bytes_per_sweep,
                 seconds=self.seconds,
+                seconds_left=each * (self.options.max_iter - iteration),
             )
         )
 

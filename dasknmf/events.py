@@ -22,7 +22,10 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class IterationEnded:
-    """After an iteration of all live models; ``relative_error`` is of the best, ``seconds`` since the start."""
+    """After an iteration of all live models.
+
+    ``relative_error`` is of the best, ``seconds`` since the start, ``seconds_left`` what is left at most.
+    """
 
     iteration: int
     live: int
@@ -31,6 +34,7 @@ class IterationEnded:
     reads: int
     bytes_read: int
     seconds: float
+    seconds_left: float
 
 
 @dataclass(frozen=True)

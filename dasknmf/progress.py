@@ -30,7 +30,6 @@ class LogLines:
 
     def __init__(self) -> None:
         self._last = float("-inf")
-        self._started: RunStarted | None = None
 
     def __call__(self, event: Event) -> None:
         """Log an event."""
@@ -39,12 +38,10 @@ class LogLines:
             if now - self._last < LOG_EVERY:
                 return
             self._last = now
-        if isinstance(event, RunStarted):
-            self._started = event
-        logger.info(describe(event, self._started))
+        logger.info(describe(event))
 
 
-def describe(event: Event, started: RunStarted | None = None) -> str:
+def describe(event: Event) -> str:
     """Return an event as one line.
 
     Examples
@@ -64,7 +61,7 @@ def describe(event: Event, started: RunStarted | None = None) -> str:
             return (
                 f"iteration {event.iteration}: relative error {event.relative_error:.5f}, projected gradient "
                 f"{event.relative_gradient:.1e}, {event.live} live, {rate(event):.2f} GB/s, "
-                f"{event.seconds:.1f} s{_eta(event, started)}"
+                f"{event.seconds:.1f} s, at most {event.seconds_left:.0f} s left"
             )
         case CheckpointWritten():
             return f"checkpoint after iteration {event.iteration}: {event.location} ({event.seconds:.2f} s)"
@@ -77,13 +74,6 @@ def describe(event: Event, started: RunStarted | None = None) -> str:
 def rate(event: IterationEnded | RunEnded) -> float:
     """Return GB of tiles used per second so far, those kept in memory included."""
     return event.bytes_read / 1e9 / event.seconds if event.seconds > 0 else 0.0
-
-
-def _eta(event: IterationEnded, started: RunStarted | None) -> str:
-    if started is None or event.iteration <= started.resumed_at:
-        return ""
-    left = event.seconds / event.iteration * (started.max_iter - event.iteration)
-    return f", at most {left:.0f} s left"
 
 
 @contextmanager
