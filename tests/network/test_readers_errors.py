@@ -285,7 +285,7 @@ def test_bad_objects(tmp_path):
         (pd.DataFrame({"a": ["x", None], "b": ["y", "z"]}), r"1 rows lack a gene name.*\[1\]; drop them"),
         (
             pd.DataFrame({"a": ["x"], "b": ["y"], "w": ["high"]}),
-            "weight column 'w' holds object; needs numbers",
+            "weight column 'w' holds (object|str); needs numbers",
         ),
         (pd.DataFrame({"a": [], "b": []}), "DataFrame is empty"),
         (pd.DataFrame(FULL, columns=list("abc")).assign(d=1), "4 columns"),

@@ -202,7 +202,8 @@ class EdgeList:
         import pandas as pd
 
         dialect, columns = self.dialect, self.dialect.columns
-        dtypes: dict[int, str] = dict.fromkeys(range(dialect.width), "category")
+        # not "category": since pandas 3 its categories may be numbers, and gene "007" would be 7
+        dtypes: dict[int, str] = dict.fromkeys(range(dialect.width), "object")
         if columns.weight is not None:
             dtypes[columns.weight] = "float64"
         reader: Any = pd.read_csv(
@@ -226,18 +227,17 @@ class EdgeList:
             yield from reader
 
     def _encode(self, frame: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+        import pandas as pd
+
         columns, width = self.dialect.columns, self.dialect.width
         ends = []
         for place in (columns.first, columns.second):
-            categories = frame[place].cat
+            places, names = pd.factorize(frame[place].to_numpy())
             code = self.code
-            names = [str(name).strip() for name in categories.categories]
-            codes = np.array([code.setdefault(name, len(code)) for name in names], dtype=np.uint32)
-            ends.append(codes[categories.codes.to_numpy()])
+            codes = np.array([code.setdefault(name.strip(), len(code)) for name in names], dtype=np.uint32)
+            ends.append(codes[places])
         last = width - 1
-        short = (
-            last not in (columns.first, columns.second, columns.weight) and "" in frame[last].cat.categories
-        )
+        short = last not in (columns.first, columns.second, columns.weight) and (frame[last] == "").any()
         if "" in self.code or short:
             explain_lines(self.file, self.dialect)
         if columns.weight is None:

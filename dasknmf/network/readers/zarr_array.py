@@ -9,7 +9,7 @@ import numpy as np
 from dasknmf.errors import InputError
 from dasknmf.network.readers.memory import check_square, check_type
 from dasknmf.network.source import Matrix
-from dasknmf.storage import exists, is_remote, local_path
+from dasknmf.storage import exists, open_store
 
 if TYPE_CHECKING:
     from dasknmf.network.readers.files import InputFile
@@ -21,10 +21,9 @@ def read_zarr(file: InputFile) -> Matrix:
 
     if not exists(file.location, storage_options=file.storage_options):
         raise file.absent()
-    place = file.location if is_remote(file.location) else str(local_path(file.location))
-    options: dict[str, Any] = {"storage_options": file.storage_options} if is_remote(file.location) else {}
     try:
-        node: Any = zarr.open(place, mode="r", **options)
+        store = open_store(file.location, mode="r", storage_options=file.storage_options)
+        node: Any = zarr.open(store, mode="r")
     except (FileNotFoundError, ValueError, KeyError, TypeError, OSError) as error:
         msg = f"{file.where} is not a Zarr array ({type(error).__name__}); needs an n×n array, or a file"
         raise InputError(msg) from error
