@@ -65,7 +65,8 @@ def open_h5ad(where: str, axis: Axis, layer: str | None, stack: ExitStack) -> Ta
 def layer_of(where: str, layers: Any, name: str) -> Any:
     """Return a layer, or name those that are there."""
     if name not in layers:
-        there = ", ".join(layers) or "none"
+        # since AnnData 0.13 the layers include X, under None
+        there = ", ".join(known for known in layers if known is not None) or "none"
         msg = f"{where}: has no {name if name == 'X' else f'layer {name!r}'}; layers there: {there}"
         raise InputError(msg)
     return layers[name]
