@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.network.tiles import Grid, dense_tile, sparse_tile
+from dasknmf.network.tiles import Grid
 
-__all__ = ["Grid", "Group", "Panels", "Plan", "dense_tile", "make_plan", "sparse_tile"]
+__all__ = ["Grid", "Group", "Panels", "Plan", "make_plan"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,11 +30,6 @@ class Projection:
         """Bytes in one process that runs tasks."""
         return sum(self.process.values())
 
-    @property
-    def client_bytes(self) -> int:
-        """Bytes in the client."""
-        return sum(self.client.values())
-
 
 def project(
     plan: Plan,

@@ -102,7 +102,7 @@ def coexpression(
     layer : str, optional
         Layer of AnnData, instead of ``X``.
     tile : int, optional
-        Side of a tile, genes; by default as :func:`dasknmf.engine.grid.dense_tile` says.
+        Side of a tile, genes; by default as :func:`dasknmf.network.tiles.dense_tile` says.
     codec : {"none", "lz4", "zstd"}, optional
         Compression; by default none for dense tiles and zstd for sparse ones.
     overwrite : bool
