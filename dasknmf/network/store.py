@@ -11,12 +11,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from dasknmf.errors import FormatError, InputError
 from dasknmf.network.checksum import NOTHING, TileChecks, network_checksum
-from dasknmf.network.chunks import PlainChunks, plain_chunks
+from dasknmf.network.dense_tiles import DenseTiles
 from dasknmf.network.header import Header, read_header
+from dasknmf.network.sparse_tiles import SparseTiles
 from dasknmf.network.tiles import Grid
 from dasknmf.storage import Location, StorageOptions, absolute, exists, open_store, read_storage_options
 
@@ -141,7 +141,14 @@ class Network:
             msg = f"{self.location} lacks its array '{name}'; the store is damaged: import the network again"
             raise FormatError(msg) from None
 
-    def _read(self, name: str, *index: slice) -> NDArray[Any]:
+    def read(self, name: str, *index: slice) -> NDArray[Any]:
+        """Return a part of one of the arrays of the store, or the whole of it.
+
+        Raises
+        ------
+        FormatError
+            If it cannot be read.
+        """
         try:
             return np.asarray(self.array(name)[index if index else ...])
         except (ValueError, RuntimeError, OSError) as error:
@@ -154,7 +161,7 @@ class Network:
     @cached_property
     def genes(self) -> NDArray[np.object_]:
         """Gene identifiers, shape (n,), of ``str``."""
-        genes = self._read("gene").astype(object)
+        genes = self.read("gene").astype(object)
         if network_checksum(genes, self.grid, self._checks.expected) != self.header.checksum:
             msg = f"{self.location}: gene names or checksums were changed or lost; import the network again"
             raise FormatError(msg)
@@ -163,21 +170,21 @@ class Network:
     @cached_property
     def degree(self) -> NDArray[np.int64]:
         """Edges of each gene, self-loops left out, shape (n,)."""
-        degree = self._read("degree")
+        degree = self.read("degree")
         self._compare("degree", float(degree.sum()), 2 * self.header.edges)
         return degree
 
     @cached_property
     def strength(self) -> NDArray[np.float64]:
         """Row sums of the matrix, shape (n,)."""
-        strength = self._read("strength")
+        strength = self.read("strength")
         self._compare("strength", float(strength.sum()), self.header.total)
         return strength
 
     @cached_property
     def diagonal(self) -> NDArray[np.float32]:
         """Diagonal of the matrix, shape (n,)."""
-        diagonal = self._read("diagonal")
+        diagonal = self.read("diagonal")
         squares = float((diagonal.astype(np.float64) ** 2).sum())
         self._compare("diagonal", squares, self.header.diagonal_sum_of_squares)
         return diagonal
@@ -193,24 +200,25 @@ class Network:
 
     @cached_property
     def _checks(self) -> TileChecks:
-        return TileChecks(self.location, self.grid, self._read("tile_checksum"))
+        return TileChecks(self.location, self.grid, self.read("tile_checksum"))
 
     @cached_property
     def tile_offset(self) -> NDArray[np.int64]:
         """Sparse layout: tile t holds the entries [tile_offset[t], tile_offset[t + 1]), shape (n_tiles + 1,)."""
-        offset = self._read("tile_offset")
+        offset = self.read("tile_offset")
         # tiles without an entry are never read, so nothing else would find lost offsets
         if not np.array_equal(np.diff(offset) > 0, self._checks.expected != NOTHING):
             raise self._differs("tile_offset")
         return offset
 
     @cached_property
+    def _tiles(self) -> DenseTiles | SparseTiles:
+        return (DenseTiles if self.header.layout == "dense" else SparseTiles)(self, self._checks)
+
+    @property
     def tile_weights(self) -> NDArray[np.int64]:
         """Bytes of each tile, shape (n_tiles,)."""
-        if self.header.layout == "sparse":
-            return np.diff(self.tile_offset) * 8
-        sides = np.array([b - a for a, b in map(self.grid.bounds, range(self.grid.panels))], dtype=np.int64)
-        return (np.outer(sides, sides) * 4)[np.triu_indices(self.grid.panels)]
+        return self._tiles.weights
 
     def tile_row(self, i: int, first: int, last: int) -> Iterator[tuple[int, Tile]]:
         """Yield (j, tile (i, j)) for first ≤ j < last, each read once.
@@ -222,48 +230,7 @@ class Network:
         FormatError
             If a tile is damaged, or differs from its checksum the first time that it is read.
         """
-        if self.header.layout == "dense":
-            for j in range(first, last):
-                tile = self._dense_tile(i, j)
-                self._checks.once(i, j, (tile,))
-                yield j, tile
-            return
-        offset = self.tile_offset
-        t0, t1 = self.grid.index(i, first), self.grid.index(i, last - 1) + 1
-        span = slice(int(offset[t0]), int(offset[t1]))
-        row, column, weight = (self._read(name, span) for name in ("row", "column", "weight"))
-        for t in range(t0, t1):
-            part = slice(int(offset[t]) - span.start, int(offset[t + 1]) - span.start)
-            if part.start < part.stop:
-                j = first + t - t0
-                self._checks.once(i, j, (row[part], column[part], weight[part]))
-                yield j, self._sparse_tile(i, j, row[part], column[part], weight[part])
-
-    @cached_property
-    def _plain_chunks(self) -> PlainChunks | None:
-        return plain_chunks(self.location, "tiles")
-
-    def _dense_tile(self, i: int, j: int) -> NDArray[np.float32]:
-        (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
-        if self._plain_chunks is None:
-            return self._read("tiles", slice(a, b), slice(c, d))
-        tile = self._plain_chunks.read(i, j, b - a, d - c)
-        if tile is None:
-            tile = np.zeros((b - a, d - c), dtype=np.float32)
-            # never written, as a tile of zeros is, or lost while the network is in use
-            self._checks.check(i, j, (tile,))
-        return tile
-
-    def _sparse_tile(
-        self, i: int, j: int, row: NDArray[np.uint16], column: NDArray[np.uint16], weight: NDArray[np.float32]
-    ) -> sp.csr_array:
-        (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
-        pointer = np.zeros(b - a + 1, dtype=np.int32)
-        np.cumsum(np.bincount(row, minlength=b - a), out=pointer[1:])
-        tile = sp.csr_array((weight, column.astype(np.int32), pointer), shape=(b - a, d - c))
-        if i != j:
-            return tile
-        return sp.csr_array(tile + sp.csr_array(tile.T) - sp.diags_array(tile.diagonal(), format="csr"))
+        return self._tiles.row(i, first, last)
 
     def verify(self) -> None:
         """Read every tile and compare it with its checksum, and the arrays over genes with the header.
@@ -280,11 +247,7 @@ class Network:
 
     def stored_tile(self, i: int, j: int) -> tuple[NDArray[Any], ...]:
         """Return the arrays of tile (i, j) as stored: one of a dense tile, row, column, weight of a sparse one."""
-        if self.header.layout == "dense":
-            return (self._dense_tile(i, j),)
-        t = self.grid.index(i, j)
-        span = slice(int(self.tile_offset[t]), int(self.tile_offset[t + 1]))
-        return tuple(self._read(name, span) for name in ("row", "column", "weight"))
+        return self._tiles.stored(i, j)
 
     def to_dask(self) -> da.Array:
         """Return the whole symmetric matrix as a lazy Dask array, shape (n, n), float32, one chunk a tile."""
