@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dasknmf.analysis.consensus import consensus
     from dasknmf.analysis.genes import top_genes
     from dasknmf.estimator import NMF
     from dasknmf.models import nmf, nmf_many, transform
@@ -20,6 +21,7 @@ __all__ = [
     "NMF",
     "Network",
     "coexpression",
+    "consensus",
     "import_network",
     "load",
     "nmf",
@@ -35,6 +37,7 @@ _HOMES = {
     "NMF": "dasknmf.estimator",
     "Network": "dasknmf.network.store",
     "coexpression": "dasknmf.network.coexpression",
+    "consensus": "dasknmf.analysis.consensus",
     "import_network": "dasknmf.network.readers",
     "load": "dasknmf.results",
     "nmf": "dasknmf.models",
