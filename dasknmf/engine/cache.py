@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import scipy.sparse as sp
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,12 +55,12 @@ class CachedSource:
             yield j, tile
             if not full:
                 read.append((j, tile))
-                full = _used + sum(tile_bytes(tile) for _, tile in read) > self.budget
+                full = _used + sum(int(tile.nbytes) for _, tile in read) > self.budget
                 if full:
                     read.clear()
         if full:
             return
-        size = sum(tile_bytes(tile) for _, tile in read)
+        size = sum(int(tile.nbytes) for _, tile in read)
         with _lock:
             if name not in _kept and _used + size <= self.budget:
                 _kept[name] = read
@@ -80,13 +78,6 @@ def _clear() -> None:
     global _used
     _kept.clear()
     _used = 0
-
-
-def tile_bytes(tile: Any) -> int:
-    """Return the bytes a tile takes in memory."""
-    if isinstance(tile, sp.csr_array):
-        return int(tile.data.nbytes + tile.indices.nbytes + tile.indptr.nbytes)
-    return int(tile.nbytes)
 
 
 def forget() -> None:

@@ -10,9 +10,9 @@ import scipy.sparse as sp
 
 from dasknmf.engine.cache import CachedSource
 from dasknmf.engine.grid import SMALLEST_DENSE_GROUP, SMALLEST_SPARSE_GROUP, make_plan
-from dasknmf.engine.kernels import ArraySource, TileSource, multiply_group
+from dasknmf.engine.kernels import ArraySource, SparseSource, TileSource, multiply_group
 from dasknmf.network.opened import opened
-from dasknmf.network.tiles import Grid, dense_tile
+from dasknmf.network.tiles import LARGEST_SPARSE_TILE, Grid, dense_tile, sparse_tile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -136,13 +136,17 @@ class Sweep:
     def of_array(cls, matrix: Any, executor: Executor, *, tile: int | None = None) -> Sweep:
         """Return the operator of a symmetric matrix in memory, numpy or scipy sparse, shape (n, n)."""
         n = matrix.shape[0]
-        grid = Grid(n, tile or dense_tile(n))
-        source = ArraySource(matrix, grid)
-        smallest = SMALLEST_SPARSE_GROUP if sp.issparse(matrix) else SMALLEST_DENSE_GROUP
-        values: Any = source.matrix.data if sp.issparse(matrix) else source.matrix
+        source: ArraySource | SparseSource
+        if sp.issparse(matrix):
+            side = min(tile or sparse_tile(n, matrix.nnz // 2), LARGEST_SPARSE_TILE)
+            source = SparseSource(matrix, Grid(n, side))
+            smallest, values = SMALLEST_SPARSE_GROUP, matrix.data
+        else:
+            source = ArraySource(matrix, Grid(n, tile or dense_tile(n)))
+            smallest, values = SMALLEST_DENSE_GROUP, source.matrix
         return cls(
             executor.put([source], label="matrix")[0],
-            make_plan(grid, source.weights(), smallest=smallest),
+            make_plan(source.grid, source.weights(), smallest=smallest),
             executor,
             sum_of_squares=sum_of_squares(values),
             total=float(values.sum(dtype=np.float64)),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
+
+from dasknmf.network.sparse_tile import SparseTile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ _ARRAYS = ("row", "column", "weight")
 
 
 class SparseTiles:
-    """Reads the tiles of a sparse network, each a CSR array of float32; diagonal tiles are made whole.
+    """Reads the tiles of a sparse network, each a :class:`SparseTile` of float32.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ class SparseTiles:
         """Bytes of each tile, shape (n_tiles,)."""
         return np.diff(self.network.tile_offset) * 8
 
-    def row(self, i: int, first: int, last: int) -> Iterator[tuple[int, sp.csr_array]]:
+    def row(self, i: int, first: int, last: int) -> Iterator[tuple[int, SparseTile]]:
         """Yield (j, tile (i, j)) for first ≤ j < last, without tiles that hold nothing."""
         offset = self.network.tile_offset
         t0, t1 = self.grid.index(i, first), self.grid.index(i, last - 1) + 1
@@ -48,21 +49,11 @@ class SparseTiles:
             if part.start < part.stop:
                 j = first + t - t0
                 self.checks.once(i, j, (row[part], column[part], weight[part]))
-                yield j, self._tile(i, j, row[part], column[part], weight[part])
+                shape = self.grid.shape(i, j)
+                yield j, SparseTile.of_entries(shape, row[part], column[part], weight[part])
 
     def stored(self, i: int, j: int) -> tuple[NDArray[np.generic], ...]:
         """Return row, column and weight of tile (i, j) as stored."""
         t = self.grid.index(i, j)
         span = slice(int(self.network.tile_offset[t]), int(self.network.tile_offset[t + 1]))
         return tuple(self.network.read(name, span) for name in _ARRAYS)
-
-    def _tile(
-        self, i: int, j: int, row: NDArray[np.uint16], column: NDArray[np.uint16], weight: NDArray[np.float32]
-    ) -> sp.csr_array:
-        (a, b), (c, d) = self.grid.bounds(i), self.grid.bounds(j)
-        pointer = np.zeros(b - a + 1, dtype=np.int32)
-        np.cumsum(np.bincount(row, minlength=b - a), out=pointer[1:])
-        tile = sp.csr_array((weight, column.astype(np.int32), pointer), shape=(b - a, d - c))
-        if i != j:
-            return tile
-        return sp.csr_array(tile + sp.csr_array(tile.T) - sp.diags_array(tile.diagonal(), format="csr"))

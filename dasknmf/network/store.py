@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
-#: A tile in memory: a float32 array, or a CSR array of float32.
+#: A tile in memory: a float32 array, or a SparseTile of float32.
 Tile = Any
 #: Sums of the same numbers in another order differ by far less, a lost chunk by far more.
 ROUNDING = 1e-6
@@ -223,7 +223,9 @@ class Network:
     def tile_row(self, i: int, first: int, last: int) -> Iterator[tuple[int, Tile]]:
         """Yield (j, tile (i, j)) for first ≤ j < last, each read once.
 
-        A dense tile is a float32 array; a sparse one a CSR array. Diagonal tiles are whole.
+        A dense tile is a float32 array; a sparse one a
+        :class:`~dasknmf.network.sparse_tile.SparseTile`. Diagonal tiles are whole if dense; if sparse, only
+        their entries with row ≤ column are there.
 
         Raises
         ------

@@ -54,6 +54,11 @@ class Grid:
         """Return the first gene of tile row ``i`` and the one after its last."""
         return i * self.tile, min(self.n, (i + 1) * self.tile)
 
+    def shape(self, i: int, j: int) -> tuple[int, int]:
+        """Return the rows and columns of tile (i, j)."""
+        (a, b), (c, d) = self.bounds(i), self.bounds(j)
+        return b - a, d - c
+
     def index(self, i: int, j: int) -> int:
         """Return the place of tile (i, j), i ≤ j, in the row-by-row order of the triangle."""
         return i * self.panels - i * (i - 1) // 2 + (j - i)

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from dasknmf.errors import InputError, missing_dependency
 from dasknmf.network.opened import opened
+from dasknmf.network.sparse_tile import SparseTile
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -47,7 +48,7 @@ def _read_block(
         (r0, r1), (c0, c1) = network.grid.bounds(i), network.grid.bounds(j)
         return np.zeros((r1 - r0, c1 - c0), dtype=np.float32)
     tile = tiles[0]
-    block = tile.toarray() if isinstance(tile, sp.csr_array) else tile
+    block: NDArray[np.float32] = tile.toarray(diagonal=i == j) if isinstance(tile, SparseTile) else tile
     return block if i <= j else np.ascontiguousarray(block.T)
 
 
@@ -69,12 +70,12 @@ def to_scipy(network: Network) -> sp.csr_array:
     parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []
     for i in range(network.grid.panels):
         for j, tile in network.tile_row(i, i, network.grid.panels):
-            entries = sp.coo_array(tile)
-            row = entries.row + network.grid.bounds(i)[0]
-            column = entries.col + network.grid.bounds(j)[0]
-            parts.append((row, column, entries.data))
-            if i != j:
-                parts.append((column, row, entries.data))
+            row = tile.row + np.int32(network.grid.bounds(i)[0])
+            column = tile.column + np.int32(network.grid.bounds(j)[0])
+            parts.append((row, column, tile.weight))
+            # of the diagonal, entries are there once
+            below = row != column
+            parts.append((column[below], row[below], tile.weight[below]))
     if not parts:
         return sp.csr_array(network.shape, dtype=np.float32)
     row, column, weight = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))

@@ -1,0 +1,293 @@
+"""The product with a sparse tile, compiled: each entry is read once and both of its products are added.
+
+This is the only room that knows numba; it is imported when the first sparse tile is multiplied. A row of the
+tile is one loop over its entries, on vectors of ``width`` columns of X: written out for each width, since the
+compiler does not find these vectors by itself, and then takes two to three times as long. Every element of the
+result is a sum in the order of the entries, each product rounded before it is added, whatever the width: bits
+do not depend on how columns are cut, on the processor, or on threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from dasknmf.network.sparse_tile import SparseTile
+
+#: Columns in a vector: with two such vectors, 32 float32 columns fill the registers of most processors.
+WIDEST = 32
+#: Bytes of a cache line. A row of X that begins on one touches as few of them as it can.
+LINE = 64
+#: From so many entries a row or column on, columns are gathered into a block of their own before they are
+#: multiplied: full vectors that begin on cache lines are worth the copies.
+DENSE_ENOUGH = 8
+
+
+def add_sparse_products(
+    tile: SparseTile,
+    X_i: NDArray[Any],
+    X_j: NDArray[Any],
+    Y_i: NDArray[Any],
+    Y_j: NDArray[Any],
+    *,
+    diagonal: bool,
+) -> None:
+    """Add A_ij X_j to Y_i and A_ijᵀ X_i to Y_j, where the tile holds entries of A_ij.
+
+    Parameters
+    ----------
+    tile : SparseTile
+        Tile (i, j).
+    X_i, X_j : ndarray of float32 or float64, shapes (rows, K) and (columns, K)
+        Rows of X.
+    Y_i, Y_j : ndarray of the same type and shapes
+        Rows of the sums, changed in place.
+    diagonal : bool
+        Tile (i, i), of which only row ≤ column is there; ``X_j`` and ``Y_j`` are then ``X_i`` and ``Y_i``.
+    """
+    dtype, k = Y_i.dtype, Y_i.shape[1]
+    X_i, X_j = (_in_rows(X, dtype) for X in (X_i, X_j))
+    pointer, column, weight = (
+        np.require(array, requirements=["C", "A"]) for array in (tile.pointer, tile.column, tile.weight)
+    )
+    rows, columns = tile.shape
+    gathered = len(column) >= DENSE_ENOUGH * (rows + columns) and not (
+        _is_vector(k) and _on_lines(X_j) and _on_lines(Y_j)
+    )
+    size = 2 * (rows + columns) * min(WIDEST, _padded(k)) if gathered else 0
+    room = np.zeros(size + LINE // dtype.itemsize, dtype=dtype)
+    room = room[-room.ctypes.data % LINE // dtype.itemsize :]
+    _kernel(dtype, weight.dtype)(
+        pointer, column, weight, room, columns, k, gathered, diagonal, *_places(X_i, Y_i, X_j, Y_j)
+    )
+
+
+def _in_rows(X: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array, or a copy, of which rows lie in one piece and at proper addresses."""
+    if X.dtype == dtype and X.flags.aligned and (X.shape[1] < 2 or X.strides[1] == dtype.itemsize):
+        return X
+    return np.require(X, dtype, ["C", "A"])
+
+
+def _is_vector(k: int) -> bool:
+    return k <= WIDEST and k == _padded(k)
+
+
+def _padded(k: int) -> int:
+    """Return the width of the smallest vector that holds ``k`` columns."""
+    return 1 << max(0, k - 1).bit_length()
+
+
+def _on_lines(array: NDArray[Any]) -> bool:
+    return (
+        array.ctypes.data % LINE == 0 and array.strides[0] % min(LINE, array.itemsize * array.shape[1]) == 0
+    )
+
+
+def _places(*arrays: NDArray[Any]) -> tuple[int, ...]:
+    """Return address and bytes from row to row, of each."""
+    return tuple(number for array in arrays for number in (array.ctypes.data, array.strides[0]))
+
+
+_compiling = threading.Lock()
+_kernels: dict[tuple[np.dtype[Any], np.dtype[Any]], Callable[..., None]] = {}
+
+
+def _kernel(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
+    """Return the kernel for X and weights of these types, compiled at the first use unless it is on disk."""
+    key = dtype, weight
+    if key not in _kernels:
+        with _compiling:
+            if key not in _kernels:
+                _kernels[key] = _compile(*key)
+    return _kernels[key]
+
+
+def _compile(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
+    constant = [
+        types.Array(numba.from_dtype(np.dtype(kind)), 1, "C", readonly=True)
+        for kind in (np.uint32, np.uint16, weight)
+    ]
+    room = types.Array(numba.from_dtype(dtype), 1, "C")
+    numbers = [types.intp] * 2 + [types.boolean] * 2 + [types.intp] * 8
+    signature = types.void(*constant, room, *numbers)
+    try:
+        return numba.njit(signature, nogil=True, cache=True)(_multiply)
+    except (RuntimeError, OSError):
+        # no folder to keep machine code in: neither beside this file nor in the user's cache
+        return numba.njit(signature, nogil=True)(_multiply)
+
+
+# What follows is compiled. Arrays of X and Y come as an address and the bytes from row to row.
+
+
+def _multiply(
+    pointer, column, weight, room, columns, k, gathered, diagonal, x_i, xs_i, y_i, ys_i, x_j, xs_j, y_j, ys_j
+):
+    """Multiply by vectors of columns, directly or gathered in ``room``; both give the same bits."""
+    rows, size = len(pointer) - 1, room.itemsize
+    first, width = 0, WIDEST
+    while first < k:
+        left = k - first
+        while width > (2 * left - 1 if gathered else left):
+            width //= 2
+        here, at = min(width, left), first * size
+        r_x, rs_x, r_y, rs_y = x_i + at, xs_i, y_i + at, ys_i
+        c_x, cs_x, c_y, cs_y = x_j + at, xs_j, y_j + at, ys_j
+        ragged = here < width
+        if gathered:
+            if ragged:
+                room[:] = 0
+            step = width * size
+            c_x = np.intp(room.ctypes.data)
+            c_y = c_x + columns * step
+            cs_x = cs_y = step
+            _copy(columns, here, x_j + at, xs_j, c_x, step, room)
+            _copy(columns, here, y_j + at, ys_j, c_y, step, room)
+            if diagonal:
+                r_x, r_y, rs_x, rs_y = c_x, c_y, step, step
+            elif ragged:
+                r_x = c_y + columns * step
+                r_y = r_x + rows * step
+                rs_x = rs_y = step
+                _copy(rows, here, x_i + at, xs_i, r_x, step, room)
+                _copy(rows, here, y_i + at, ys_i, r_y, step, room)
+        _multiply_rows(
+            pointer, column, weight, width, diagonal, r_x, rs_x, r_y, rs_y, c_x, cs_x, c_y, cs_y, room
+        )
+        if gathered:
+            _copy(columns, here, c_y, step, y_j + at, ys_j, room)
+            if ragged and not diagonal:
+                _copy(rows, here, r_y, step, y_i + at, ys_i, room)
+        first += here
+
+
+@numba.njit(nogil=True)
+def _multiply_rows(
+    pointer, column, weight, width, diagonal, r_x, rs_x, r_y, rs_y, c_x, cs_x, c_y, cs_y, like
+):
+    """Multiply row by row; rows without an entry cost next to nothing."""
+    once = -1
+    for r in range(len(pointer) - 1):
+        a, b = np.intp(pointer[r]), np.intp(pointer[r + 1])
+        if a == b:
+            continue
+        if diagonal:
+            once = r
+        x, y = r_x + r * rs_x, r_y + r * rs_y
+        if width == 32:
+            _row(32, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+        elif width == 16:
+            _row(16, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+        elif width == 8:
+            _row(8, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+        elif width == 4:
+            _row(4, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+        elif width == 2:
+            _row(2, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+        else:
+            _row(1, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+
+
+@numba.njit(nogil=True)
+def _copy(rows, k, source, source_step, target, target_step, like):
+    """Copy rows of ``k`` columns, in vectors."""
+    first, width = 0, WIDEST
+    while first < k:
+        while width > k - first:
+            width //= 2
+        s, t = source + first * like.itemsize, target + first * like.itemsize
+        for _ in range(rows):
+            if width == 32:
+                _move(32, s, t, like)
+            elif width == 16:
+                _move(16, s, t, like)
+            elif width == 8:
+                _move(8, s, t, like)
+            elif width == 4:
+                _move(4, s, t, like)
+            elif width == 2:
+                _move(2, s, t, like)
+            else:
+                _move(1, s, t, like)
+            s += source_step
+            t += target_step
+        first += width
+
+
+class _Vectors:
+    """Writes loads and stores of vectors of ``width`` numbers into the code of a function."""
+
+    def __init__(self, context, builder, width, dtype) -> None:
+        self.builder, self.real = builder, context.get_data_type(dtype)
+        self.kind = ir.VectorType(self.real, width)
+        self.align = dtype.bitwidth // 8
+
+    def load(self, address):
+        pointer = self.builder.inttoptr(address, self.kind.as_pointer())
+        return self.builder.load(pointer, align=self.align)
+
+    def store(self, value, address):
+        pointer = self.builder.inttoptr(address, self.kind.as_pointer())
+        self.builder.store(value, pointer, align=self.align)
+
+    def fill(self, value):
+        """Return a vector of one value."""
+        lane, none = ir.IntType(32), ir.Constant(self.kind, ir.Undefined)
+        one = self.builder.insert_element(none, value, lane(0))
+        same = ir.Constant(ir.VectorType(lane, self.kind.count), [0] * self.kind.count)
+        return self.builder.shuffle_vector(one, none, same)
+
+
+@intrinsic(prefer_literal=True)
+def _move(_, width, source, target, like):
+    """Copy one vector."""
+
+    def write(context, builder, _, arguments):
+        vectors = _Vectors(context, builder, width.literal_value, like.dtype)
+        vectors.store(vectors.load(arguments[1]), arguments[2])
+        return context.get_dummy_value()
+
+    return types.void(width, source, target, like), write
+
+
+@intrinsic(prefer_literal=True)
+def _row(_, width, column, weight, first, last, once, x, y, c_x, cs_x, c_y, cs_y, like):
+    """Add w·X[c] to y and w·x to Y[c] for the entries (c, w) of one row; where c is ``once``, only to y."""
+
+    def write(context, builder, signature, arguments):
+        column, weight, first, last, once, x, y, c_x, cs_x, c_y, cs_y, _ = arguments[1:]
+        columns, weights = (
+            context.make_array(kind)(context, builder, array).data
+            for kind, array in zip(signature.args[1:3], (column, weight), strict=True)
+        )
+        vectors = _Vectors(context, builder, width.literal_value, like.dtype)
+        own = vectors.load(x)
+        total = cgutils.alloca_once_value(builder, ir.Constant(vectors.kind, [0.0] * width.literal_value))
+        with cgutils.for_range_slice(builder, first, last, first.type(1), intp=first.type) as (entry, _):
+            c = builder.zext(builder.load(builder.gep(columns, [entry])), first.type)
+            w = builder.load(builder.gep(weights, [entry]))
+            if weight_type.bitwidth != like.dtype.bitwidth:
+                w = (builder.fpext if like.dtype.bitwidth == 64 else builder.fptrunc)(w, vectors.real)
+            w = vectors.fill(w)
+            product = builder.fmul(w, vectors.load(builder.add(c_x, builder.mul(c, cs_x))))
+            builder.store(builder.fadd(builder.load(total), product), total)
+            with builder.if_then(builder.icmp_signed("!=", c, once), likely=True):
+                place = builder.add(c_y, builder.mul(c, cs_y))
+                vectors.store(builder.fadd(vectors.load(place), builder.fmul(w, own)), place)
+        vectors.store(builder.fadd(vectors.load(y), builder.load(total)), y)
+        return context.get_dummy_value()
+
+    weight_type = weight.dtype
+    return types.void(width, column, weight, first, last, once, x, y, c_x, cs_x, c_y, cs_y, like), write
