@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.analysis.genes import loadings
-from dasknmf.errors import InputError, missing_dependency
+from dasknmf.errors import InputError
+from dasknmf.report.axes import BLUE, DASHES, INK, VERMILLION, beside, own_or_new, plain, pyplot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-# Two colours of Okabe & Ito (2008), told apart with any colour vision and in grey.
-FOUND, CHANCE = "#0072B2", "#D55E00"
-INK = "#444444"
+FOUND, CHANCE = BLUE, VERMILLION
 #: Of the heatmap; one hue, light to dark, so that order survives a grey print.
 COLOURS = "Blues"
 #: Factors and genes of each that still can be read in a third of a page.
@@ -42,7 +41,7 @@ def plot_recovery(recovery: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = _axes(ax)
+    ax = own_or_new(ax)
     a = recovery.attrs
     place = np.arange(1, recovery.sizes["module"] + 1)
     for name, colour, label in (
@@ -54,15 +53,15 @@ def plot_recovery(recovery: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         ax.plot(place, values, color=colour, lw=2.5)
         # the curves fall, so there is room to the lower left of a point
         at = len(place) * 5 // 8
-        _beside(ax, place[at], values[at], label, colour, above=False)
-    ax.axhline(a["threshold"], color=INK, lw=0.8, ls=(0, (4, 3)))
+        beside(ax, place[at], values[at], label, colour, above=False)
+    ax.axhline(a["threshold"], color=INK, lw=0.8, ls=DASHES)
     found = f"{a['recovered']} of {a['modules']} above {a['threshold']} ({a['recovered_shuffled']} by chance)"
-    _beside(ax, place[-1], a["threshold"], found, INK, above=True)
+    beside(ax, place[-1], a["threshold"], found, INK, above=True)
     ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="known module, best first", ylabel="AUROC of the best factor", xlim=(0.5, len(place) + 0.5))
     ax.set_ylim(min(0.5, ax.get_ylim()[0]), 1.02)
     ax.set_title("Known modules found", loc="left")
-    return _plain(ax)
+    return plain(ax)
 
 
 def plot_convergence(fit: xr.Dataset, *, ax: Axes | None = None) -> Axes:
@@ -79,16 +78,16 @@ def plot_convergence(fit: xr.Dataset, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = _axes(ax)
+    ax = own_or_new(ax)
     error = fit["relative_error"]
     iteration, values = error["iteration"].to_numpy(), error.to_numpy()
     ax.plot(iteration, values, color=FOUND, lw=2.5)
-    _beside(ax, iteration[-1], values[-1], f"{values[-1]:.3f}", FOUND, above=True)
+    beside(ax, iteration[-1], values[-1], f"{values[-1]:.3f}", FOUND, above=True)
     bound = fit.attrs.get("eckart_young")
     if isinstance(bound, float) and np.isfinite(bound):
-        ax.axhline(bound, color=INK, lw=0.8, ls=(0, (4, 3)))
+        ax.axhline(bound, color=INK, lw=0.8, ls=DASHES)
         text = f"Eckart–Young bound of rank {fit.sizes['factor']}: {bound:.3f}"
-        _beside(ax, iteration[-1], bound, text, INK, above=False)
+        beside(ax, iteration[-1], bound, text, INK, above=False)
         # room for the text below the bound, and no drama where the first iteration is already close to it
         span = max(float(values[0]) - bound, 0.02)
         ax.set_ylim(bound - 0.2 * span, bound + 1.1 * span)
@@ -100,7 +99,7 @@ def plot_convergence(fit: xr.Dataset, *, ax: Axes | None = None) -> Axes:
         ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="iteration", ylabel="relative error", xlim=(1, max(2, iteration[-1])))
     ax.set_title("Convergence", loc="left")
-    return _plain(ax)
+    return plain(ax)
 
 
 def plot_factors(
@@ -135,7 +134,7 @@ def plot_factors(
     InputError
         If a factor is not in the fit.
     """
-    ax = _axes(ax)
+    ax = own_or_new(ax)
     known = fit["factor"].to_numpy().tolist()
     chosen = known[:FACTORS] if factors is None else list(factors)
     absent = [factor for factor in chosen if factor not in known]
@@ -176,7 +175,7 @@ def demo_figure(fit: xr.Dataset, recovery: xr.Dataset) -> Figure:
     Figure
         13 × 6.4 inches; save it with ``figure.savefig``.
     """
-    _pyplot()
+    pyplot()
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 6.4), layout="constrained")
@@ -216,29 +215,3 @@ def _grid(ax: Axes, shape: tuple[int, ...]) -> None:
     ax.grid(which="minor", color="white", lw=1)
     ax.tick_params(which="minor", length=0)
     ax.spines[:].set_visible(False)
-
-
-def _beside(ax: Axes, x: float, y: float, text: str, colour: str, *, above: bool) -> None:
-    va, offset = ("bottom", 4) if above else ("top", -5)
-    ax.annotate(text, (x, y), (0, offset), textcoords="offset points", ha="right", va=va, color=colour)
-
-
-def _plain(ax: Axes) -> Axes:
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
-
-
-def _pyplot() -> Any:
-    try:
-        from matplotlib import pyplot as plt
-    except ImportError:
-        error = missing_dependency("matplotlib", extra="plot", purpose="drawing a figure")
-        raise error from None
-    return plt
-
-
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    axes: Axes = _pyplot().subplots(layout="constrained")[1]
-    return axes
