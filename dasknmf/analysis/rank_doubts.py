@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.signal import find_peaks
@@ -16,14 +16,35 @@ if TYPE_CHECKING:
 RECURS = 0.9
 #: Below this, single factors are not to be trusted: cos 27° on each side.
 DOUBTFUL = 0.8
-#: How far a peak of stability stands above the dips beside it; less is within the noise of few restarts.
-PROMINENCE = 0.05
 #: Restarts with ten pairs; from fewer, the interval of stability is too short.
 ENOUGH = 5
 #: Share by which the best error of a rank may pass that of a lower one; more than stopping early explains.
 SLACK = 1e-3
-#: What tells a preferred rank, in words.
-MEASURES = {"stability": "stability", "cophenetic": "cophenetic correlation"}
+
+
+class Measure(NamedTuple):
+    """How a measure of agreement tells which rank it prefers.
+
+    Attributes
+    ----------
+    words : str
+        Its name in a sentence.
+    enough : float
+        What it has where restarts agree.
+    prominence : float
+        How far a peak stands above the dips beside it; less is within the noise of few restarts.
+    """
+
+    words: str
+    enough: float
+    prominence: float
+
+
+#: A cophenetic correlation is high even where a third of the genes change their factor, so more is asked of it.
+MEASURES = {
+    "stability": Measure("stability", RECURS, 0.05),
+    "cophenetic": Measure("cophenetic correlation", 0.95, 0.02),
+}
 
 
 def doubts(curves: Curves, chosen: int) -> Iterator[str]:
@@ -45,12 +66,12 @@ def doubts(curves: Curves, chosen: int) -> Iterator[str]:
         yield (
             f"the stability of rank {rank}, {curves.interval(chosen)}, may be below {DOUBTFUL}: fit more restarts"
         )
-    for name, words in MEASURES.items():
+    for name, measure in MEASURES.items():
         other = preferred(curves, name)
         if other is not None and abs(curves.rank[other[0]] - rank) > max(2, rank / 4):
             place, why = other
             value = curves.interval(place) if name == "stability" else f"{curves.cophenetic[place]:.2f}"
-            yield f"{words} prefers rank {curves.rank[place]} ({value}), not {rank}: {why}; look at both"
+            yield f"{measure.words} prefers rank {curves.rank[place]} ({value}), not {rank}: {why}; look at both"
     yield from _edges(curves, chosen)
     if curves.restarts == 1:
         yield f"one restart of each rank: stability cannot be judged; fit at least {ENOUGH}"
@@ -64,7 +85,12 @@ def _edges(curves: Curves, chosen: int) -> Iterator[str]:
     if first == last:
         return
     best = curves.lowest_held_out
-    if best is not None and curves.rank[best] == last:
+    if best is not None and curves.rank[best] == last != rank:
+        yield (
+            f"held-out error is lowest at the largest rank surveyed, {last}, though within one standard error: "
+            "survey higher ranks to be sure"
+        )
+    elif best is not None and rank == last:
         yield f"held-out error still falls at the largest rank surveyed, {last}: survey higher ranks"
     elif rank == last:
         yield f"rank {last} is the largest surveyed: survey higher ranks"
@@ -85,13 +111,15 @@ def unconverged(curves: Curves) -> Iterator[str]:
 
 
 def preferred(curves: Curves, name: str) -> tuple[int, str] | None:
-    """Return the place that a measure of agreement prefers: its highest peak, or the largest rank with at least 0.9."""
-    places = curves.above_one(name)
+    """Return the place that a measure of agreement prefers: its highest peak, or the largest rank that has enough."""
+    measure, places = MEASURES[name], curves.above_one(name)
     values = getattr(curves, name)[places]
-    peaks = find_peaks(values, height=DOUBTFUL, prominence=PROMINENCE)[0]
+    peaks = find_peaks(values, height=measure.enough, prominence=measure.prominence)[0]
     if len(peaks):
-        return int(places[peaks[values[peaks].argmax()]]), f"{MEASURES[name]} has a peak there"
-    recurring = places[values >= RECURS]
+        return int(places[peaks[values[peaks].argmax()]]), f"{measure.words} has a peak there"
+    recurring = places[values >= measure.enough]
     if len(recurring):
-        return int(recurring[-1]), f"it is the largest rank with a {MEASURES[name]} of at least {RECURS}"
+        return int(
+            recurring[-1]
+        ), f"it is the largest rank with a {measure.words} of at least {measure.enough}"
     return None

@@ -145,6 +145,9 @@ def test_ends_of_the_survey_are_warned_of():
     assert falls.warnings == (
         "held-out error still falls at the largest rank surveyed, 6: survey higher ranks",
     )
+    flat = recommend(survey_of([2, 4, 6], **held_out([0.8, 0.605, 0.6], 0.01)))
+    assert flat.rank == 4
+    assert "lowest at the largest rank surveyed, 6, though within one standard error" in flat.warnings[0]
     rises = recommend(survey_of([4, 6, 8], **held_out([0.6, 0.7, 0.8], 0.01)))
     assert rises.warnings == ("rank 4 is the smallest surveyed: survey lower ranks",)
     stable = recommend(survey_of([2, 4], stability=[1, 0.97]))
