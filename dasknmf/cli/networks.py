@@ -49,6 +49,13 @@ layout_options = (
     click.option(
         "--layout", type=click.Choice(["auto", "dense", "sparse"]), default="auto", show_default=True
     ),
+    click.option(
+        "--storage",
+        type=click.Choice(["float32", "float16", "uint16", "uint8"]),
+        default="float32",
+        show_default=True,
+        help="Weights of a dense network: exact, or smaller, with the error stated.",
+    ),
     click.option("--tile", type=click.IntRange(min=1), help="Side of a tile, genes.  [default: by size]"),
     click.option(
         "--codec", type=click.Choice(["none", "lz4", "zstd"]), help="Compression.  [default: by layout]"

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dasknmf.network.compression import Codec
+    from dasknmf.network.encoding import Storage
     from dasknmf.network.store import Network
     from dasknmf.network.summary import TileSummary
     from dasknmf.network.tiles import Grid
-    from dasknmf.network.writer import Codec, NetworkWriter
+    from dasknmf.network.writer import NetworkWriter
     from dasknmf.storage import Location, StorageOptions
 
 
@@ -34,6 +36,7 @@ def build_from_tiles(
     layout: Literal["dense", "sparse"],
     weights: dict[str, Any],
     provenance: dict[str, Any],
+    storage: Storage = "float32",
     codec: Codec | None = None,
     overwrite: bool = False,
     storage_options: StorageOptions | None = None,
@@ -49,7 +52,7 @@ def build_from_tiles(
     tile_at : callable
         Returns tile (i, j) as a dense array of finite, non-negative weights, shape as ``grid`` says; a
         diagonal tile must be symmetric. Called from several threads.
-    genes, grid, layout, weights, provenance, codec, overwrite, storage_options
+    genes, grid, layout, weights, provenance, storage, codec, overwrite, storage_options
         As in :func:`dasknmf.network.writer.create_network`.
     threads : int, optional
         Tiles in flight; by default one per core.
@@ -79,6 +82,7 @@ def build_from_tiles(
             weights=weights,
             provenance=provenance,
             capacity=grid.n * (grid.n + 1) // 2,
+            storage=storage,
             codec=codec,
             overwrite=overwrite,
             storage_options=storage_options,

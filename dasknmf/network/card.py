@@ -23,7 +23,9 @@ def network_card(network: Network) -> dict[str, Any]:
     dict
         ``genes``, ``edges`` (gene pairs, self-loops left out), ``density`` (share of pairs that are edges),
         ``weight_minimum`` and ``weight_maximum`` of the edges and self-loops, ``degree_median``,
-        ``degree_maximum``, ``isolated`` genes, ``frobenius_norm`` and more.
+        ``degree_maximum``, ``isolated`` genes, ``frobenius_norm`` and more. Of weights kept as codes, all of
+        these are as stored, and ``storage_error`` (‖A − stored‖ / ‖A‖), ``largest_storage_error`` (of one
+        weight) and ``lost_edges`` (that became 0) say what that changed.
     """
     header = network.header
     degree = network.degree
@@ -44,9 +46,22 @@ def network_card(network: Network) -> dict[str, Any]:
         "frobenius_norm": float(np.sqrt(header.sum_of_squares)),
         "tile": header.tile,
         "tiles": network.grid.n_tiles,
-        "bytes_per_sweep": int(network.tile_weights.sum()),
-        "dtype": header.dtype,
+        "bytes_per_sweep": int(network.tile_weights.sum()) * np.dtype(header.dtype).itemsize // 4,
+        "storage": header.dtype,
+        **_loss(network),
         "checksum": header.checksum,
         "weights": header.weights,
         "provenance": header.provenance,
+    }
+
+
+def _loss(network: Network) -> dict[str, Any]:
+    """Say what storing the weights as codes changed."""
+    header = network.header
+    if header.dtype == "float32":
+        return {}
+    return {
+        "storage_error": header.storage_error,
+        "largest_storage_error": header.largest_storage_error,
+        "lost_edges": header.lost_edges,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ _CHECKSUM_BYTES = 4
 
 @dataclass(frozen=True)
 class PlainChunks:
-    """The chunks of an uncompressed, checksummed float32 array in a local store.
+    """The chunks of an uncompressed, checksummed array in a local store.
 
     Parameters
     ----------
@@ -33,12 +33,15 @@ class PlainChunks:
         Of the array.
     side : int
         Genes along a chunk; those at the edge are as large as the others, padded.
+    dtype : dtype
+        Of its numbers, which are little-endian.
     """
 
     folder: Path
     side: int
+    dtype: np.dtype[Any]
 
-    def read(self, i: int, j: int, rows: int, columns: int) -> NDArray[np.float32] | None:
+    def read(self, i: int, j: int, rows: int, columns: int) -> NDArray[Any] | None:
         """Return the first rows and columns of chunk (i, j); nothing if it is not there.
 
         The CRC-32C is not looked at: the SHA-256 of a tile, compared when it is first read, says more, and a
@@ -54,15 +57,15 @@ class PlainChunks:
             content = np.fromfile(path, dtype=np.uint8)
         except FileNotFoundError:
             return None
-        if len(content) != 4 * self.side**2 + _CHECKSUM_BYTES:
+        if len(content) != self.dtype.itemsize * self.side**2 + _CHECKSUM_BYTES:
             msg = f"{path} is damaged: it has {len(content):,} bytes; import the network again"
             raise FormatError(msg)
-        values = content[:-_CHECKSUM_BYTES].view("<f4").reshape(self.side, self.side)
+        values = content[:-_CHECKSUM_BYTES].view(self.dtype.newbyteorder("<")).reshape(self.side, self.side)
         return values[:rows, :columns]
 
 
-def plain_chunks(location: Location, name: str) -> PlainChunks | None:
-    """Return the chunks of an array if they can be read straight from files, otherwise nothing."""
+def plain_chunks(location: Location, name: str, dtype: np.dtype[Any]) -> PlainChunks | None:
+    """Return the chunks of an array of this type if they can be read straight from files, otherwise nothing."""
     if is_remote(location):
         return None
     folder = local_path(location) / name
@@ -73,11 +76,13 @@ def plain_chunks(location: Location, name: str) -> PlainChunks | None:
         keys = about["chunk_key_encoding"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # the way through zarr says what is wrong
+    # numbers of one byte have no order
+    order = {} if dtype.itemsize == 1 else {"endian": "little"}
     plain = (
-        codecs == [("bytes", {"endian": "little"}), ("crc32c", {})]
-        and about.get("data_type") == "float32"
+        codecs == [("bytes", order), ("crc32c", {})]
+        and about.get("data_type") == dtype.name
         and len(set(sides)) == 1
         and keys.get("name") == "default"
         and (keys.get("configuration") or {}).get("separator", "/") == "/"
     )
-    return PlainChunks(folder, sides[0]) if plain else None
+    return PlainChunks(folder, sides[0], dtype) if plain else None

@@ -14,6 +14,7 @@ import numpy as np
 from dasknmf import __version__
 from dasknmf.errors import InputError, MemoryLimitError, one_of
 from dasknmf.network.build import build_from_tiles
+from dasknmf.network.encoding import check_storage
 from dasknmf.network.expression import open_expression
 from dasknmf.network.expression_text import FEWEST_COLUMNS, block_length
 from dasknmf.network.standardised import Constant, standardised
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from dasknmf.network.compression import Codec
+    from dasknmf.network.encoding import Storage
     from dasknmf.network.expression_matrix import Axis
     from dasknmf.network.standardised import Rows
     from dasknmf.network.store import Network
-    from dasknmf.network.writer import Codec
     from dasknmf.storage import Location, StorageOptions
 
 Layout = Literal["auto", "dense", "sparse"]
@@ -59,6 +61,7 @@ def coexpression(
     genes_in: Axis | None = None,
     layer: str | None = None,
     tile: int | None = None,
+    storage: Storage = "float32",
     codec: Codec | None = None,
     overwrite: bool = False,
     storage_options: StorageOptions | None = None,
@@ -103,6 +106,10 @@ def coexpression(
         Layer of AnnData, instead of ``X``.
     tile : int, optional
         Side of a tile, genes; by default as :func:`dasknmf.network.tiles.dense_tile` says.
+    storage : {"float32", "float16", "uint16", "uint8"}
+        How a dense network keeps its weights: exactly, or as codes of two or one bytes times a scale of the tile,
+        read in a half or a quarter of the time from a disk. The header states the relative and the largest error,
+        and every result is one of the matrix as stored.
     codec : {"none", "lz4", "zstd"}, optional
         Compression; by default none for dense tiles and zstd for sparse ones.
     overwrite : bool
@@ -158,6 +165,7 @@ def coexpression(
     require_free(location, overwrite=overwrite, storage_options=options)
     if layout == "auto":
         layout = "dense" if threshold is None else "sparse"
+    check_storage(storage, layout)
     if tile is not None and not 1 <= tile <= LARGEST_SPARSE_TILE:
         msg = f"tile={tile}; needs 1 to {LARGEST_SPARSE_TILE:,} genes"
         raise InputError(msg)
@@ -183,6 +191,7 @@ def coexpression(
                 "constant_genes": rows.constants,
                 "layer": layer,
             },
+            storage=storage,
             codec=codec,
             overwrite=overwrite,
             storage_options=storage_options,

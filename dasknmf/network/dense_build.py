@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dasknmf.network.compression import Codec
+    from dasknmf.network.encoding import Storage
     from dasknmf.network.source import Matrix
     from dasknmf.network.store import Network
-    from dasknmf.network.writer import Codec
     from dasknmf.storage import Location, StorageOptions
 
 
@@ -193,6 +194,7 @@ def build_from_matrix(
     tile: int | None,
     policies: Policies,
     provenance: dict[str, Any],
+    storage: Storage,
     codec: Codec | None,
     overwrite: bool,
     storage_options: StorageOptions | None,
@@ -206,7 +208,7 @@ def build_from_matrix(
         Where the store is to be.
     source : Matrix
         What to read; its genes are set.
-    layout, tile, policies, codec, overwrite, storage_options, progress
+    layout, tile, policies, storage, codec, overwrite, storage_options, progress
         As in :func:`dasknmf.import_network`.
     provenance : dict
         What is known already; counts are added.
@@ -227,6 +229,7 @@ def build_from_matrix(
         layout="sparse" if layout == "sparse" else "dense",
         weights=reader.weights,
         provenance=reader.provenance,
+        storage=storage,
         codec=codec,
         overwrite=overwrite,
         storage_options=storage_options,

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import FormatError
+from dasknmf.network.encoding import STORAGES
+
+if TYPE_CHECKING:
+    from dasknmf.network.encoding import Storage
 
 FORMAT = "dasknmf-network"
+#: What a float32 or sparse network is, so that every reader there ever was opens it,
 VERSION = "1.0"
+#: and one whose tiles are codes, which readers of version 1 would take for weights.
+CODED_VERSION = "2.0"
 #: The key of the root attributes that holds everything below.
 ATTRIBUTE = "dasknmf"
 
@@ -33,12 +40,24 @@ class Header:
     provenance: dict[str, Any] = field(default_factory=dict)
     dtype: str = "float32"
     version: str = VERSION
+    storage_error: float = 0.0
+    largest_storage_error: float = 0.0
+    lost_edges: int = 0
 
     @property
     def density(self) -> float:
         """Share of the gene pairs that are edges."""
         pairs = self.genes * (self.genes - 1) / 2
         return self.edges / pairs if pairs else 0.0
+
+
+#: Fields that version 2 has and version 1 may lack, where they are 0.
+_SINCE_CODES = frozenset({"storage_error", "largest_storage_error", "lost_edges"})
+
+
+def version_for(storage: Storage) -> str:
+    """Return the oldest version of the format that can hold a network."""
+    return VERSION if storage == "float32" else CODED_VERSION
 
 
 def read_header(attributes: dict[str, Any], where: str) -> Header:
@@ -57,9 +76,10 @@ def read_header(attributes: dict[str, Any], where: str) -> Header:
         )
         raise FormatError(msg)
     version = str(given.get("version"))
-    if version.split(".")[0] != VERSION.split(".")[0]:
+    major = version.split(".")[0]
+    if major not in {known.split(".")[0] for known in (VERSION, CODED_VERSION)}:
         msg = (
-            f"{where} has network format {version}; this dasknmf reads {VERSION}: "
+            f"{where} has network format {version}; this dasknmf reads {VERSION} and {CODED_VERSION}: "
             "upgrade it (pip install -U dasknmf) or import the network again"
         )
         raise FormatError(msg)
@@ -68,8 +88,15 @@ def read_header(attributes: dict[str, Any], where: str) -> Header:
         raise FormatError(msg)
     names = set(Header.__dataclass_fields__)
     fields = {key: value for key, value in given.items() if key in names}
-    missing = names - set(fields)
+    missing = names - set(fields) - (_SINCE_CODES if major == VERSION[0] else frozenset())
     if missing:
         msg = f"{where} lacks {', '.join(sorted(missing))} in its attributes; import the network again"
+        raise FormatError(msg)
+    allowed = ("float32",) if major == VERSION[0] or fields["layout"] != "dense" else STORAGES
+    if fields["dtype"] not in allowed:
+        msg = (
+            f"{where} keeps its weights as {fields['dtype']!r}; this dasknmf reads {', '.join(allowed)} in a "
+            f"{fields['layout']} network of format {version}: upgrade it (pip install -U dasknmf)"
+        )
         raise FormatError(msg)
     return Header(**fields)

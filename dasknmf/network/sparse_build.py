@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dasknmf.network.compression import Codec
+    from dasknmf.network.encoding import Storage
     from dasknmf.network.source import Entries, Labels
     from dasknmf.network.store import Network
-    from dasknmf.network.writer import Codec, NetworkWriter
+    from dasknmf.network.writer import NetworkWriter
     from dasknmf.storage import Location, StorageOptions
 
 #: Peak bytes an entry takes while its bucket is sorted and merged (keys, orders, weights and their copies).
@@ -49,6 +51,7 @@ def build_from_entries(
     provenance: dict[str, Any],
     memory_limit: int,
     scratch: Path,
+    storage: Storage,
     codec: Codec | None,
     overwrite: bool,
     storage_options: StorageOptions | None,
@@ -64,7 +67,7 @@ def build_from_entries(
         What to read.
     label : callable
         Given the labels of the source, returns those to use (the ``genes`` option).
-    layout, tile, policies, codec, overwrite, storage_options, progress
+    layout, tile, policies, storage, codec, overwrite, storage_options, progress
         As in :func:`dasknmf.import_network`.
     provenance : dict
         What is known already; counts are added.
@@ -103,6 +106,7 @@ def build_from_entries(
         weights={"kind": source.kind, "diagonal": counts.diagonal(policies)},
         provenance={**provenance, "counts": counts.as_dict()},
         capacity=entries.spool.length,
+        storage=storage,
         codec=codec,
         overwrite=overwrite,
         storage_options=storage_options,

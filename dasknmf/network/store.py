@@ -1,4 +1,4 @@
-"""The network store, format 1.0: a gene network as Zarr, upper-triangle tiles only.
+"""The network store: a gene network as Zarr, upper-triangle tiles only.
 
 The format is described for readers in other languages in ``dasknmf/network/FORMAT.md``.
 """
@@ -212,6 +212,11 @@ class Network:
         return offset
 
     @cached_property
+    def tile_scale(self) -> NDArray[np.float32]:
+        """Dense layout, codes: what the codes of each tile are multiplied with, shape (n_tiles,)."""
+        return self.read("tile_scale")
+
+    @cached_property
     def _tiles(self) -> DenseTiles | SparseTiles:
         return (DenseTiles if self.header.layout == "dense" else SparseTiles)(self, self._checks)
 
@@ -248,7 +253,7 @@ class Network:
         _ = self.genes, self.degree, self.strength, self.diagonal
 
     def stored_tile(self, i: int, j: int) -> tuple[NDArray[Any], ...]:
-        """Return the arrays of tile (i, j) as stored: one of a dense tile, row, column, weight of a sparse one."""
+        """Return the arrays of tile (i, j) as stored: of a dense tile its weights, or codes and scale."""
         return self._tiles.stored(i, j)
 
     def to_dask(self) -> da.Array:

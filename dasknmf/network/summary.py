@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.network.checksum import tile_checksum
+from dasknmf.network.encoding import NO_LOSS, Loss
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -26,6 +29,7 @@ class TileFacts:
     diagonal_sum_of_squares: float
     minimum: float
     maximum: float
+    loss: Loss = NO_LOSS
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,34 @@ class TileSummary:
     diagonal: NDArray[np.float32] | None
 
 
-def summarize_dense(i: int, j: int, tile: NDArray[np.float32]) -> TileSummary:
-    """Summarize a dense tile; a diagonal one is symmetric."""
+def summarize_dense(
+    i: int,
+    j: int,
+    tile: NDArray[np.float32],
+    *,
+    arrays: tuple[NDArray[Any], ...] | None = None,
+    loss: Loss = NO_LOSS,
+) -> TileSummary:
+    """Summarize a dense tile; a diagonal one is symmetric.
+
+    Parameters
+    ----------
+    i, j : int
+        Its place.
+    tile : ndarray of float32
+        Its weights as they will be read.
+    arrays : tuple of ndarray, optional
+        What is stored, if that is not ``tile``.
+    loss : Loss
+        What storing changed.
+    """
     exact = tile.astype(np.float64)
     present = tile != 0
     return _summary(
         i,
         j,
-        arrays=(tile,),
+        arrays=(tile,) if arrays is None else arrays,
+        loss=loss,
         degree=(present.sum(axis=1), present.sum(axis=0)),
         strength=(exact.sum(axis=1), exact.sum(axis=0)),
         square=float((exact * exact).sum()),
@@ -102,6 +126,7 @@ def _summary(
     square: float,
     weights: NDArray[np.float32],
     diagonal: NDArray[np.float32] | None,
+    loss: Loss = NO_LOSS,
 ) -> TileSummary:
     loops = 0 if diagonal is None else int(np.count_nonzero(diagonal))
     on_diagonal = 0.0 if diagonal is None else float((diagonal.astype(np.float64) ** 2).sum())
@@ -116,9 +141,33 @@ def _summary(
         diagonal_sum_of_squares=on_diagonal,
         minimum=float(weights.min()) if weights.size else math.inf,
         maximum=float(weights.max()) if weights.size else 0.0,
+        loss=loss,
     )
     return TileSummary(i, j, facts, degree, strength, diagonal)
 
 
 #: Facts of a tile that holds nothing and was not written.
 EMPTY_TILE = TileFacts(tile_checksum(()), 0, 0, 0.0, 0.0, 0.0, math.inf, 0.0)
+
+
+def sum_up(facts: Sequence[TileFacts]) -> dict[str, Any]:
+    """Return the sums of all tiles, added in their order, by the names that the header has for them."""
+    losses = [tile.loss for tile in facts]
+    loss = Loss(
+        math.fsum(part.error_squares for part in losses),
+        math.fsum(part.squares for part in losses),
+        max(part.largest for part in losses),
+        sum(part.edges for part in losses),
+    )
+    return {
+        "edges": sum(tile.edges for tile in facts),
+        "self_loops": sum(tile.self_loops for tile in facts),
+        "total": math.fsum(tile.total for tile in facts),
+        "sum_of_squares": math.fsum(tile.sum_of_squares for tile in facts),
+        "diagonal_sum_of_squares": math.fsum(tile.diagonal_sum_of_squares for tile in facts),
+        "minimum": min((tile.minimum for tile in facts if tile.maximum > 0), default=0.0),
+        "maximum": max(tile.maximum for tile in facts),
+        "storage_error": loss.relative,
+        "largest_storage_error": loss.largest,
+        "lost_edges": loss.edges,
+    }

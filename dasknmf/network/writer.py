@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from contextlib import contextmanager
@@ -13,8 +12,11 @@ import numpy as np
 
 from dasknmf.errors import InputError, offenders
 from dasknmf.network.checksum import network_checksum
-from dasknmf.network.header import ATTRIBUTE, FORMAT, VERSION, Header
-from dasknmf.network.summary import EMPTY_TILE, TileFacts, TileSummary, summarize_dense, summarize_sparse
+from dasknmf.network.compression import compressors
+from dasknmf.network.decode import decode
+from dasknmf.network.encoding import check_storage, encode, tile_loss
+from dasknmf.network.header import ATTRIBUTE, FORMAT, Header, version_for
+from dasknmf.network.summary import EMPTY_TILE, sum_up, summarize_dense, summarize_sparse
 from dasknmf.storage import Location, StorageOptions, open_store, publish, read_storage_options
 
 if TYPE_CHECKING:
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     import zarr
     from numpy.typing import NDArray
 
+    from dasknmf.network.compression import Codec
+    from dasknmf.network.encoding import Storage
+    from dasknmf.network.summary import TileFacts, TileSummary
     from dasknmf.network.tiles import Grid
 
-Codec = Literal["none", "lz4", "zstd"]
 #: Entries of a chunk of the sparse arrays: 1 MiB of weights.
 SPARSE_CHUNK = 2**18
 #: No name may hold these: names are lines in gene lists and in the checksum, and lone surrogates have no UTF-8.
@@ -42,6 +46,7 @@ def create_network(
     weights: dict[str, Any],
     provenance: dict[str, Any],
     capacity: int = 0,
+    storage: Storage = "float32",
     codec: Codec | None = None,
     overwrite: bool = False,
     storage_options: StorageOptions | None = None,
@@ -65,9 +70,11 @@ def create_network(
         Source, options and program that made it. Never credentials.
     capacity : int
         Sparse layout: an upper bound on the number of entries.
+    storage : {"float32", "float16", "uint16", "uint8"}
+        Dense layout: how weights are kept; see :mod:`dasknmf.network.encoding`. The header states the error,
+        and its sums are those of the matrix as it is stored.
     codec : {"none", "lz4", "zstd"}, optional
-        Compression; by default none for dense tiles (float weights hardly compress, and reading is three
-        times faster without) and zstd for sparse ones. A CRC-32C goes with every chunk.
+        Compression; by default none for dense tiles and zstd for sparse ones. A CRC-32C goes with every chunk.
     overwrite : bool
         Replace what is there.
     storage_options : dict, optional
@@ -80,13 +87,14 @@ def create_network(
     Raises
     ------
     InputError
-        If the place is taken, or gene names are not unique.
+        If the place is taken, gene names are not unique, or a sparse network is to be stored as codes.
     """
+    check_storage(storage, layout)
     names = np.asarray(genes, dtype=object)
     check_genes(names, where=os.fspath(location))
     options = read_storage_options() if storage_options is None else storage_options
     with publish(location, overwrite=overwrite, storage_options=options) as place:
-        writer = NetworkWriter(place, names, grid, layout, capacity, codec, options)
+        writer = NetworkWriter(place, names, grid, layout, capacity, storage, codec, options)
         yield writer
         writer.finish(weights, provenance)
 
@@ -142,19 +150,21 @@ class NetworkWriter:
         grid: Grid,
         layout: Literal["dense", "sparse"],
         capacity: int,
+        storage: Storage,
         codec: Codec | None,
         options: StorageOptions,
     ) -> None:
         import zarr
 
         self.place, self.genes, self.grid, self.layout = place, genes, grid, layout
+        self.storage = storage
         self._group = zarr.create_group(
             open_store(place, mode="a", storage_options=options),
             zarr_format=3,
             # first, so that what a killed writer leaves behind a URL says what it is
-            attributes={ATTRIBUTE: {"format": FORMAT, "version": VERSION, "complete": False}},
+            attributes={ATTRIBUTE: {"format": FORMAT, "version": version_for(storage), "complete": False}},
         )
-        self._compressors = _compressors(codec or ("none" if layout == "dense" else "zstd"))
+        self._compressors = compressors(codec or ("none" if layout == "dense" else "zstd"))
         self._facts: dict[int, TileFacts] = {}
         n = grid.n
         self._degree = np.zeros(n, dtype=np.int64)
@@ -162,7 +172,8 @@ class NetworkWriter:
         self._diagonal = np.zeros(n, dtype=np.float32)
         if layout == "dense":
             side = min(grid.tile, n)
-            self._tiles = self._create("tiles", (n, n), (side, side), "float32")
+            self._tiles = self._create("tiles", (n, n), (side, side), storage)
+            self._scale = np.zeros(grid.n_tiles, dtype=np.float32)
         else:
             self._entries = 0
             self._offset = np.zeros(grid.n_tiles + 1, dtype=np.int64)
@@ -189,8 +200,15 @@ class NetworkWriter:
         """Store tile (i, j), i ≤ j, of finite non-negative weights; a diagonal tile must be symmetric."""
         values = np.ascontiguousarray(tile, dtype=np.float32)
         rows, columns = slice(*self.grid.bounds(i)), slice(*self.grid.bounds(j))
-        self._tiles[rows, columns] = values
-        return summarize_dense(i, j, values)
+        if self.storage == "float32":
+            self._tiles[rows, columns] = values
+            return summarize_dense(i, j, values)
+        codes, scale = encode(values, self.storage, where=f"tile ({i}, {j})")
+        self._tiles[rows, columns] = codes
+        self._scale[self.grid.index(i, j)] = scale
+        stored = decode(codes, scale)
+        loss = tile_loss(values, stored, diagonal=i == j)
+        return summarize_dense(i, j, stored, arrays=(codes, np.atleast_1d(scale)), loss=loss)
 
     def write_sparse(
         self, i: int, j: int, row: NDArray[Any], column: NDArray[Any], weight: NDArray[Any]
@@ -242,6 +260,10 @@ class NetworkWriter:
         """Write what is left, the per-gene arrays and, last, the attributes that make the store whole."""
         grid = self.grid
         facts = [self._facts.get(t, EMPTY_TILE) for t in range(grid.n_tiles)]
+        sums = sum_up(facts)
+        if sums["lost_edges"] and not sums["edges"]:
+            msg = f"{self.place}: storage={self.storage!r} turns every edge into 0; leave it out"
+            raise InputError(msg)
         checksums = np.array([tile.checksum for tile in facts], dtype=np.uint64)
         if self.layout == "sparse":
             self._flush(everything=True)
@@ -249,6 +271,8 @@ class NetworkWriter:
                 array.resize((self._entries,))
             np.cumsum(self._offset, out=self._offset)
             self._store("tile_offset", self._offset)
+        elif self.storage != "float32":
+            self._store("tile_scale", self._scale)
         degree = self._degree - (self._diagonal != 0)
         gene = self._create("gene", (grid.n,), (grid.n,), "string")
         gene[:] = self.genes
@@ -260,29 +284,16 @@ class NetworkWriter:
             layout=self.layout,
             genes=grid.n,
             tile=grid.tile,
-            edges=sum(tile.edges for tile in facts),
-            self_loops=sum(tile.self_loops for tile in facts),
-            total=math.fsum(tile.total for tile in facts),
-            sum_of_squares=math.fsum(tile.sum_of_squares for tile in facts),
-            diagonal_sum_of_squares=math.fsum(tile.diagonal_sum_of_squares for tile in facts),
-            minimum=min((tile.minimum for tile in facts if tile.maximum > 0), default=0.0),
-            maximum=max(tile.maximum for tile in facts),
             isolated=int((degree == 0).sum()),
             weights=weights,
             checksum=network_checksum(self.genes, grid, checksums),
             provenance=provenance,
+            dtype=self.storage,
+            version=version_for(self.storage),
+            **sums,
         )
         self._group.attrs[ATTRIBUTE] = {"format": FORMAT, **asdict(header), "complete": True}
 
     def _store(self, name: str, values: NDArray[Any]) -> None:
         array = self._create(name, values.shape, values.shape, str(values.dtype))
         array[:] = values
-
-
-def _compressors(codec: Codec) -> list[Any]:
-    from zarr.codecs import BloscCodec, Crc32cCodec
-
-    if codec == "none":
-        return [Crc32cCodec()]
-    level = {"lz4": 5, "zstd": 3}[codec]
-    return [BloscCodec(cname=codec, clevel=level, shuffle="shuffle"), Crc32cCodec()]

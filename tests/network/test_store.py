@@ -126,8 +126,10 @@ def test_a_zarr_group_that_is_no_network(tmp_path):
 
 
 def test_a_version_not_known(network, tmp_path):
-    change_header(tmp_path / "n.zarr", version="2.0")
-    with pytest.raises(FormatError, match=r"has network format 2\.0; this dasknmf reads 1\.0: upgrade it"):
+    change_header(tmp_path / "n.zarr", version="3.0")
+    with pytest.raises(
+        FormatError, match=r"has network format 3\.0; this dasknmf reads 1\.0 and 2\.0: upgrade it"
+    ):
         dasknmf.open_network(tmp_path / "n.zarr")
 
 

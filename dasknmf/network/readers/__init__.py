@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from dasknmf.errors import InputError, one_of
+from dasknmf.network.compression import CODECS
 from dasknmf.network.dense_build import build_from_matrix
+from dasknmf.network.encoding import check_storage
 from dasknmf.network.policies import Asymmetric, Duplicates, Negative, Policies, SelfLoops
 from dasknmf.network.readers.dispatch import Choices, read_file, read_object
 from dasknmf.network.readers.files import Format, as_input_file
@@ -26,10 +28,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dasknmf.network.compression import Codec
+    from dasknmf.network.encoding import Storage
     from dasknmf.network.readers.columns import Column
     from dasknmf.network.source import Matrix
     from dasknmf.network.store import Network
-    from dasknmf.network.writer import Codec
 
 __all__ = ["import_network"]
 
@@ -55,6 +58,7 @@ def import_network(
     asymmetric: Asymmetric = "error",
     self_loops: SelfLoops = "keep",
     negative: Negative = "error",
+    storage: Storage = "float32",
     codec: Codec | None = None,
     overwrite: bool = False,
     storage_options: StorageOptions | None = None,
@@ -113,6 +117,10 @@ def import_network(
         What to do with the diagonal.
     negative : {"error", "clip", "absolute"}
         What to do with negative weights: clip them to zero, or take their absolute values.
+    storage : {"float32", "float16", "uint16", "uint8"}
+        How a dense network keeps its weights: exactly, or as codes of two or one bytes times a scale of the tile,
+        read in a half or a quarter of the time from a disk. The header states the relative and the largest error,
+        and every result is one of the matrix as stored.
     codec : {"none", "lz4", "zstd"}, optional
         Compression of the tiles; by default none for dense and zstd for sparse ones.
     overwrite : bool
@@ -149,6 +157,7 @@ def import_network(
     (['ATM', 'MDM2', 'TP53'], 2)
     """
     _check_options(layout, format, codec, tile)
+    check_storage(storage, layout)
     policies = Policies(duplicates or "error", asymmetric, self_loops, negative)
     options = read_storage_options() if storage_options is None else storage_options
     require_free(location, overwrite=overwrite, storage_options=options)
@@ -168,6 +177,7 @@ def import_network(
             "tile": tile,
             "policies": policies,
             "provenance": _provenance(origin, read, policies),
+            "storage": storage,
             "codec": codec,
             "overwrite": overwrite,
             "storage_options": options,
@@ -186,7 +196,7 @@ def _check_options(layout: str, format: str | None, codec: str | None, tile: int
     if format is not None:
         one_of("format", format, get_args(Format))
     if codec is not None:
-        one_of("codec", codec, ("none", "lz4", "zstd"))
+        one_of("codec", codec, CODECS)
     if tile is not None and not 1 <= tile <= LARGEST_SPARSE_TILE:
         msg = f"tile={tile} genes; needs 1 to {LARGEST_SPARSE_TILE:,}"
         raise InputError(msg)
