@@ -58,20 +58,24 @@ class Given:
         if self.network is not None:
             return 0
         if sp.issparse(self.matrix):
-            return int(self.matrix.data.nbytes + self.matrix.indices.nbytes + self.matrix.indptr.nbytes)
+            tiles = self.matrix.nnz // 2 * (2 + self.matrix.dtype.itemsize)
+            return int(
+                self.matrix.data.nbytes + self.matrix.indices.nbytes + self.matrix.indptr.nbytes + tiles
+            )
         return int(self.matrix.nbytes)
 
     def tile_bytes(self, plan: Plan) -> int:
         """Return the bytes a task takes to read a dense tile, or the entries of a row of sparse tiles.
 
-        A dense tile is there as read, and in float64 in the final sweep. Sparse entries are there as read, with
-        wider indices, and on the diagonal three times more while the tile is made symmetric.
+        A dense tile is there as read, and in float64 in the final sweep. Sparse entries are there as read, in
+        the pieces they were read in, and counted by row; beside them, up to 32 columns of X and of the sums in
+        float64, for the rows and the columns of a tile.
         """
         largest = max((group.weight for group in plan.groups), default=0)
         dense = (
             not sp.issparse(self.matrix) if self.network is None else self.network.header.layout == "dense"
         )
-        return 4 * min(largest, plan.grid.tile**2 * 4) if dense else 7 * largest
+        return 4 * min(largest, plan.grid.tile**2 * 4) if dense else 4 * largest + plan.grid.tile * 1024
 
     def check_start(self, model: ModelOptions, start: tuple[Any, Any] | None) -> None:
         """Refuse a given start that does not fit the network, and a rank above its size."""

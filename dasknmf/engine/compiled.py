@@ -58,9 +58,7 @@ def add_sparse_products(
     """
     dtype, k = Y_i.dtype, Y_i.shape[1]
     X_i, X_j = (_in_rows(X, dtype) for X in (X_i, X_j))
-    pointer, column, weight = (
-        np.require(array, requirements=["C", "A"]) for array in (tile.pointer, tile.column, tile.weight)
-    )
+    pointer, column, weight = (_in_place(array) for array in (tile.pointer, tile.column, tile.weight))
     rows, columns = tile.shape
     gathered = len(column) >= DENSE_ENOUGH * (rows + columns) and not (
         _is_vector(k) and _on_lines(X_j) and _on_lines(Y_j)
@@ -71,6 +69,12 @@ def add_sparse_products(
     _kernel(dtype, weight.dtype)(
         pointer, column, weight, room, columns, k, gathered, diagonal, *_places(X_i, Y_i, X_j, Y_j)
     )
+
+
+def _in_place(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array, or a copy where it came from another process to an odd address."""
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=["C", "A"])
 
 
 def _in_rows(X: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -178,26 +182,25 @@ def _multiply_rows(
     pointer, column, weight, width, diagonal, r_x, rs_x, r_y, rs_y, c_x, cs_x, c_y, cs_y, like
 ):
     """Multiply row by row; rows without an entry cost next to nothing."""
-    once = -1
     for r in range(len(pointer) - 1):
         a, b = np.intp(pointer[r]), np.intp(pointer[r + 1])
         if a == b:
             continue
-        if diagonal:
-            once = r
+        # columns are in order: nothing of a diagonal tile is left of the diagonal
+        on = diagonal and column[a] == r
         x, y = r_x + r * rs_x, r_y + r * rs_y
         if width == 32:
-            _row(32, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+            _row(32, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
         elif width == 16:
-            _row(16, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+            _row(16, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
         elif width == 8:
-            _row(8, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+            _row(8, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
         elif width == 4:
-            _row(4, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+            _row(4, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
         elif width == 2:
-            _row(2, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+            _row(2, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
         else:
-            _row(1, column, weight, a, b, once, x, y, c_x, cs_x, c_y, cs_y, like)
+            _row(1, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
 
 
 @numba.njit(nogil=True)
@@ -263,31 +266,36 @@ def _move(_, width, source, target, like):
 
 
 @intrinsic(prefer_literal=True)
-def _row(_, width, column, weight, first, last, once, x, y, c_x, cs_x, c_y, cs_y, like):
-    """Add w·X[c] to y and w·x to Y[c] for the entries (c, w) of one row; where c is ``once``, only to y."""
+def _row(_, width, column, weight, first, last, on, x, y, c_x, cs_x, c_y, cs_y, like):
+    """Add w·X[c] to y and w·x to Y[c] for the entries (c, w) of one row; ``on``: the first is on the diagonal."""
 
     def write(context, builder, signature, arguments):
-        column, weight, first, last, once, x, y, c_x, cs_x, c_y, cs_y, _ = arguments[1:]
+        column, weight, first, last, on, x, y, c_x, cs_x, c_y, cs_y, _ = arguments[1:]
         columns, weights = (
             context.make_array(kind)(context, builder, array).data
             for kind, array in zip(signature.args[1:3], (column, weight), strict=True)
         )
         vectors = _Vectors(context, builder, width.literal_value, like.dtype)
-        own = vectors.load(x)
-        total = cgutils.alloca_once_value(builder, ir.Constant(vectors.kind, [0.0] * width.literal_value))
-        with cgutils.for_range_slice(builder, first, last, first.type(1), intp=first.type) as (entry, _):
-            c = builder.zext(builder.load(builder.gep(columns, [entry])), first.type)
-            w = builder.load(builder.gep(weights, [entry]))
+
+        def entry(number):
+            w = builder.load(builder.gep(weights, [number]))
             if weight_type.bitwidth != like.dtype.bitwidth:
                 w = (builder.fpext if like.dtype.bitwidth == 64 else builder.fptrunc)(w, vectors.real)
-            w = vectors.fill(w)
+            return builder.zext(builder.load(builder.gep(columns, [number])), number.type), vectors.fill(w)
+
+        own = vectors.load(x)
+        total = cgutils.alloca_once_value(builder, ir.Constant(vectors.kind, [0.0] * width.literal_value))
+        with builder.if_then(on):
+            builder.store(builder.fmul(entry(first)[1], own), total)
+        first = builder.add(first, builder.zext(on, first.type))
+        with cgutils.for_range_slice(builder, first, last, first.type(1), intp=first.type) as (number, _):
+            c, w = entry(number)
             product = builder.fmul(w, vectors.load(builder.add(c_x, builder.mul(c, cs_x))))
             builder.store(builder.fadd(builder.load(total), product), total)
-            with builder.if_then(builder.icmp_signed("!=", c, once), likely=True):
-                place = builder.add(c_y, builder.mul(c, cs_y))
-                vectors.store(builder.fadd(vectors.load(place), builder.fmul(w, own)), place)
+            place = builder.add(c_y, builder.mul(c, cs_y))
+            vectors.store(builder.fadd(vectors.load(place), builder.fmul(w, own)), place)
         vectors.store(builder.fadd(vectors.load(y), builder.load(total)), y)
         return context.get_dummy_value()
 
     weight_type = weight.dtype
-    return types.void(width, column, weight, first, last, once, x, y, c_x, cs_x, c_y, cs_y, like), write
+    return types.void(width, column, weight, first, last, on, x, y, c_x, cs_x, c_y, cs_y, like), write

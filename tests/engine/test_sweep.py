@@ -47,6 +47,27 @@ def test_a_sweep_equals_the_dense_product(
     assert operator.total == pytest.approx(A.sum())
 
 
+def test_a_sparse_matrix_wider_than_the_largest_tile_is_cut() -> None:
+    n = 70_000
+    rng = np.random.default_rng(0)
+    i, j = rng.integers(0, n, (2, 500))
+    i[:2], j[:2] = (0, n - 1), (n - 1, n - 1)
+    A = sp.csr_array((rng.random(500), (i, j)), shape=(n, n))
+    A = A + A.T
+    X = rng.random((n, 3))
+    for tile in (None, n):
+        with Threads(2) as executor:
+            np.testing.assert_allclose(Sweep.of_array(A, executor, tile=tile) @ X, A @ X, rtol=1e-12)
+
+
+def test_weights_that_float32_cannot_hold_keep_their_digits() -> None:
+    for weight in (0.1, 1e100, 1e-100):
+        A = sp.csr_array(np.array([[0.0, weight], [weight, 0.0]]))
+        with Threads(1) as executor:
+            made = Sweep.of_array(A, executor) @ np.array([[1.0], [2.0]])
+        np.testing.assert_array_equal(made, np.array([[2 * weight], [weight]]))
+
+
 @pytest.mark.parametrize("layout", ["dense", "sparse"])
 def test_stores_give_the_same_bits_on_every_executor(layout: str, tmp_path: Path, client: Client) -> None:
     A = planted(700, 4, seed=1) * (np.random.default_rng(0).random((700, 700)) < 0.2)
