@@ -133,6 +133,7 @@ def _plan(
         tile_bytes=given.tile_bytes(operator.plan),
         held=given.memory,
         live=len(ranks),
+        sparse=given.sparse,
     )
     allowed = min(limit or capacity.memory, capacity.memory)
     usable = allowed if executor.local else int(allowed * USABLE)

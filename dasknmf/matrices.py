@@ -64,6 +64,11 @@ class Given:
             )
         return int(self.matrix.nbytes)
 
+    @property
+    def sparse(self) -> bool:
+        """Whether its tiles are sparse."""
+        return sp.issparse(self.matrix) if self.network is None else self.network.header.layout == "sparse"
+
     def tile_bytes(self, plan: Plan) -> int:
         """Return the bytes a task takes to read a dense tile, or the entries of a row of sparse tiles.
 
@@ -72,10 +77,9 @@ class Given:
         float64, for the rows and the columns of a tile.
         """
         largest = max((group.weight for group in plan.groups), default=0)
-        dense = (
-            not sp.issparse(self.matrix) if self.network is None else self.network.header.layout == "dense"
-        )
-        return 4 * min(largest, plan.grid.tile**2 * 4) if dense else 4 * largest + plan.grid.tile * 1024
+        if self.sparse:
+            return 4 * largest + min(plan.grid.tile, plan.grid.n) * 1024
+        return 4 * min(largest, plan.grid.tile**2 * 4)
 
     def check_start(self, model: ModelOptions, start: tuple[Any, Any] | None) -> None:
         """Refuse a given start that does not fit the network, and a rank above its size."""

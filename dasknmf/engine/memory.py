@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 MiB = 2**20
 #: Interpreter, numpy, zarr and Dask in a process before it does anything: 180 MiB measured, rounded up.
 PROCESS = 256 * MiB
+#: Beside that, numba and what it has just compiled, which only sparse networks need: 350 MiB measured in all.
+COMPILER = 96 * MiB
 #: Share of a process's memory that Dask lets a worker fill before it spills to disk.
 USABLE = 0.6
 
@@ -41,6 +43,7 @@ def project(
     tile_bytes: int,
     held: int,
     live: int,
+    sparse: bool = False,
 ) -> Projection:
     """Project the memory of a run.
 
@@ -62,6 +65,8 @@ def project(
         Bytes of a matrix that is in memory already.
     live : int
         Models.
+    sparse : bool
+        Whether tiles are sparse.
 
     Returns
     -------
@@ -78,12 +83,13 @@ def project(
     reading = capacity.threads * tile_bytes
     # a block of rows of one model in float64, three at a time
     updating = capacity.threads * 3 * rows * -(-columns // live) * 8
+    interpreter = PROCESS + (COMPILER if sparse else 0)
     client = {"factors": 3 * factors, "spectrum": basis, "matrix": held}
     if capacity.local:
         # results wait in order, two for each thread
         waiting = 2 * capacity.threads * partial
         process = {
-            "interpreter": PROCESS,
+            "interpreter": interpreter,
             "factors": 2 * factors,
             "products": 2 * max(product, exact),
             "partial sums": waiting,
@@ -96,7 +102,7 @@ def project(
     # the scheduler balances tasks, not bytes: twice an even share
     share = 2 / max(2, capacity.processes)
     process = {
-        "interpreter": PROCESS,
+        "interpreter": interpreter,
         "factors": int(share * 2 * factors),
         "products": int(share * 2 * max(product, exact)),
         "partial sums": int(share * every) + capacity.threads * 2 * partial,
