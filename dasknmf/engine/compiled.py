@@ -139,68 +139,72 @@ def _compile(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]
 def _multiply(
     pointer, column, weight, room, columns, k, gathered, diagonal, x_i, xs_i, y_i, ys_i, x_j, xs_j, y_j, ys_j
 ):
-    """Multiply by vectors of columns, directly or gathered in ``room``; both give the same bits."""
+    """Multiply in place, or with one vector of columns at a time gathered in ``room``; the bits are the same."""
+    if not gathered:
+        _rows(pointer, column, weight, k, diagonal, x_i, xs_i, y_i, ys_i, x_j, xs_j, y_j, ys_j, room)
+        return
     rows, size = len(pointer) - 1, room.itemsize
     first, width = 0, WIDEST
     while first < k:
         left = k - first
-        while width > (2 * left - 1 if gathered else left):
+        while width >= 2 * left:
             width //= 2
-        here, at = min(width, left), first * size
-        r_x, rs_x, r_y, rs_y = x_i + at, xs_i, y_i + at, ys_i
-        c_x, cs_x, c_y, cs_y = x_j + at, xs_j, y_j + at, ys_j
+        here, at, step = min(width, left), first * size, width * size
         ragged = here < width
-        if gathered:
-            if ragged:
-                room[:] = 0
-            step = width * size
-            c_x = np.intp(room.ctypes.data)
-            c_y = c_x + columns * step
-            cs_x = cs_y = step
-            _copy(columns, here, x_j + at, xs_j, c_x, step, room)
-            _copy(columns, here, y_j + at, ys_j, c_y, step, room)
-            if diagonal:
-                r_x, r_y, rs_x, rs_y = c_x, c_y, step, step
-            elif ragged:
-                r_x = c_y + columns * step
-                r_y = r_x + rows * step
-                rs_x = rs_y = step
-                _copy(rows, here, x_i + at, xs_i, r_x, step, room)
-                _copy(rows, here, y_i + at, ys_i, r_y, step, room)
-        _multiply_rows(
-            pointer, column, weight, width, diagonal, r_x, rs_x, r_y, rs_y, c_x, cs_x, c_y, cs_y, room
-        )
-        if gathered:
-            _copy(columns, here, c_y, step, y_j + at, ys_j, room)
-            if ragged and not diagonal:
-                _copy(rows, here, r_y, step, y_i + at, ys_i, room)
+        if ragged:
+            room[:] = 0
+        c_x = np.intp(room.ctypes.data)
+        c_y = c_x + columns * step
+        _copy(columns, here, x_j + at, xs_j, c_x, step, room)
+        _copy(columns, here, y_j + at, ys_j, c_y, step, room)
+        r_x, rs_x, r_y, rs_y = x_i + at, xs_i, y_i + at, ys_i
+        if diagonal:
+            r_x, rs_x, r_y, rs_y = c_x, step, c_y, step
+        elif ragged:
+            r_x = c_y + columns * step
+            r_y = r_x + rows * step
+            rs_x = rs_y = step
+            _copy(rows, here, x_i + at, xs_i, r_x, step, room)
+            _copy(rows, here, y_i + at, ys_i, r_y, step, room)
+        _rows(pointer, column, weight, width, diagonal, r_x, rs_x, r_y, rs_y, c_x, step, c_y, step, room)
+        _copy(columns, here, c_y, step, y_j + at, ys_j, room)
+        if ragged and not diagonal:
+            _copy(rows, here, r_y, step, y_i + at, ys_i, room)
         first += here
 
 
 @numba.njit(nogil=True)
-def _multiply_rows(
-    pointer, column, weight, width, diagonal, r_x, rs_x, r_y, rs_y, c_x, cs_x, c_y, cs_y, like
-):
-    """Multiply row by row; rows without an entry cost next to nothing."""
+def _rows(pointer, column, weight, k, diagonal, x_i, xs_i, y_i, ys_i, x_j, xs_j, y_j, ys_j, like):
+    """Multiply row by row: all columns of X for a row's entries while they are near."""
+    widest = WIDEST
+    while widest > k:
+        widest //= 2
     for r in range(len(pointer) - 1):
         a, b = np.intp(pointer[r]), np.intp(pointer[r + 1])
         if a == b:
             continue
         # columns are in order: nothing of a diagonal tile is left of the diagonal
         on = diagonal and column[a] == r
-        x, y = r_x + r * rs_x, r_y + r * rs_y
-        if width == 32:
-            _row(32, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
-        elif width == 16:
-            _row(16, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
-        elif width == 8:
-            _row(8, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
-        elif width == 4:
-            _row(4, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
-        elif width == 2:
-            _row(2, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
-        else:
-            _row(1, column, weight, a, b, on, x, y, c_x, cs_x, c_y, cs_y, like)
+        x, y, cx, cy = x_i + r * xs_i, y_i + r * ys_i, x_j, y_j
+        left, width = k, widest
+        while left:
+            while width > left:
+                width //= 2
+            if width == 32:
+                _row(32, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+            elif width == 16:
+                _row(16, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+            elif width == 8:
+                _row(8, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+            elif width == 4:
+                _row(4, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+            elif width == 2:
+                _row(2, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+            else:
+                _row(1, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+            step = width * like.itemsize
+            x, y, cx, cy = x + step, y + step, cx + step, cy + step
+            left -= width
 
 
 @numba.njit(nogil=True)
