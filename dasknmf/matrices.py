@@ -72,14 +72,14 @@ class Given:
     def tile_bytes(self, plan: Plan) -> int:
         """Return the bytes a task takes to read a dense tile, or the entries of a row of sparse tiles.
 
-        A dense tile is there as read, and in float64 in the final sweep. Sparse entries are there as read, in
-        the pieces they were read in, and counted by row; beside them, up to 32 columns of X and of the sums in
-        float64, for the rows and the columns of a tile.
+        A dense tile is there as read, and in float64 in the final sweep, beside the next one. Sparse entries
+        are there as read, in the pieces they were read in, and counted by row; beside them, up to 32 columns
+        of X and of the sums in float64, for the rows and the columns of a tile.
         """
         largest = max((group.weight for group in plan.groups), default=0)
         if self.sparse:
             return 4 * largest + min(plan.grid.tile, plan.grid.n) * 1024
-        return 4 * min(largest, plan.grid.tile**2 * 4)
+        return 5 * min(largest, plan.grid.tile**2 * 4)
 
     def check_start(self, model: ModelOptions, start: tuple[Any, Any] | None) -> None:
         """Refuse a given start that does not fit the network, and a rank above its size."""

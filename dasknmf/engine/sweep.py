@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import scipy.sparse as sp
 
+from dasknmf.engine.ahead import SMALLEST_TILE, ReadAhead
 from dasknmf.engine.cache import CachedSource
 from dasknmf.engine.grid import SMALLEST_DENSE_GROUP, SMALLEST_SPARSE_GROUP, make_plan
 from dasknmf.engine.kernels import ArraySource, SparseSource, TileSource, multiply_group
 from dasknmf.network.opened import opened
 from dasknmf.network.tiles import LARGEST_SPARSE_TILE, Grid, dense_tile, sparse_tile
+from dasknmf.storage import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasknmf.engine.executor import Executor, Handle
-    from dasknmf.engine.grid import Panels, Plan
+    from dasknmf.engine.grid import Group, Panels, Plan
     from dasknmf.network.store import Network
 
 
@@ -105,6 +107,7 @@ class Sweep:
         self.n, self.panels = plan.grid.n, plan.panels
         self.sum_of_squares, self.total, self.diagonal = sum_of_squares, total, diagonal
         self.reads = 0
+        self.ahead = False
 
     @classmethod
     def of_network(cls, network: Network, executor: Executor, *, cache: int = 0) -> Sweep:
@@ -128,6 +131,10 @@ class Sweep:
             sum_of_squares=header.sum_of_squares,
             total=header.total,
             diagonal=network.diagonal,
+        )
+        # the entries of a row of sparse tiles are one read already
+        operator.ahead = header.layout == "dense" and (
+            is_remote(network.location) or int(network.tile_weights.max()) >= SMALLEST_TILE
         )
         operator.keep_tiles(cache)
         return operator
@@ -158,6 +165,12 @@ class Sweep:
         if isinstance(self.source, StoreSource) and budget > 0:
             self.source = CachedSource(self.source, self.source.checksum, budget)
 
+    def _tiles(self, group: Group) -> TileSource | Handle:
+        """Return where a task reads the tiles of its group."""
+        if not self.ahead:
+            return self.source
+        return ReadAhead(self.source, group)
+
     def sweep(self, X: Sequence[Handle], *, columns: int, dtype: np.dtype[Any]) -> list[Handle]:
         """Return the row panels of A·X, given those of X.
 
@@ -174,7 +187,7 @@ class Sweep:
         groups = self.plan.groups
         return self.executor.add_up(
             multiply_group,
-            [(self.source, self.panels, group, [X[q] for q in group.panels]) for group in groups],
+            [(self._tiles(group), self.panels, group, [X[q] for q in group.panels]) for group in groups],
             [tuple(zip(group.panels, self.panels.touched(group), strict=True)) for group in groups],
             [(rows, columns) for rows in self.panels.rows],
             dtype,
