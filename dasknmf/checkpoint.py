@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dasknmf.events import Listener
     from dasknmf.model import Model
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,14 @@ class Checkpoints:
                 arrays[f"{index}/state/{name}"] = state.pop(name)
             history = {
                 name: getattr(model, name)
-                for name in ("objective", "squared_error", "gradient", "stop_reason")
+                for name in (
+                    "objective",
+                    "squared_error",
+                    "gradient",
+                    "stop_reason",
+                    "sketched",
+                    "sketch_reason",
+                )
             }
             saved.append(
                 {

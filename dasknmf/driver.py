@@ -9,8 +9,8 @@ import numpy as np
 
 from dasknmf.errors import DasknmfError
 from dasknmf.events import IterationEnded, ModelEnded
-from dasknmf.model import Exact, relative_error
-from dasknmf.panels import PanelStep, advance, exact_sums, measure, rows_of, stack, sums_of, without
+from dasknmf.model import relative_error
+from dasknmf.panels import advance, measure, place, rows_of, stack, sums_of, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dasknmf.model import Model
     from dasknmf.options import RunOptions
     from dasknmf.solvers.face import Sums
+    from dasknmf.unseen import Unseen
 
 #: Iterations over which the objective must have stalled.
 WINDOW = 10
@@ -61,6 +62,10 @@ class Run:
         Where checkpoints go.
     seconds : float
         Spent before, by the run that is resumed.
+    unseen : sequence of Unseen or None, optional
+        For each row panel, the entries that do not count.
+    sum_of_squares : float, optional
+        ‖A‖² over the entries that count; by default over all.
     """
 
     def __init__(
@@ -74,6 +79,8 @@ class Run:
         listener: Listener,
         snapshot: Snapshot | None = None,
         seconds: float = 0.0,
+        unseen: Sequence[Unseen | None] | None = None,
+        sum_of_squares: float | None = None,
     ) -> None:
         self.operator, self.executor, self.models, self.options = operator, executor, models, options
         self.bytes_per_sweep, self.listener, self.snapshot = bytes_per_sweep, listener, snapshot
@@ -81,14 +88,8 @@ class Run:
         self._panels: list[Handle] = []
         self._cut_at = 0
         self._first_seconds, self._first_iteration = 0.0, 0
-        self._diagonal: list[Handle | None] = [None] * len(operator.panels)
-        self.sum_of_squares = operator.sum_of_squares
-        if options.diagonal == "ignore":
-            diagonal = np.asarray(operator.diagonal, dtype=np.float64)
-            off = self.sum_of_squares - float(diagonal @ diagonal)
-            # nothing but the diagonal: what is left is rounding
-            self.sum_of_squares = off if off > 1e-12 * self.sum_of_squares else 0.0
-            self._diagonal = executor.put(operator.panels.split(diagonal), label="diagonal")
+        self.sum_of_squares = operator.sum_of_squares if sum_of_squares is None else sum_of_squares
+        self._unseen: list[Handle | None] = list(unseen or [None] * len(operator.panels))
 
     @property
     def seconds(self) -> float:
@@ -119,17 +120,8 @@ class Run:
 
     def _place(self, indices: Iterable[int]) -> None:
         """Cut the rows of models into panels and put them where they are updated."""
-        split = {
-            index: {name: self.operator.panels.split(rows) for name, rows in self.models[index].rows.items()}
-            for index in indices
-        }
-        steps = [
-            PanelStep(
-                {index: {name: rows[q] for name, rows in named.items()} for index, named in split.items()}
-            )
-            for q in range(len(self.operator.panels))
-        ]
-        self._panels = self.executor.put(steps, label="rows")
+        rows = {index: self.models[index].rows for index in indices}
+        self._panels = place(rows, self.operator.panels, self.executor)
 
     def _start(self) -> None:
         solvers = {
@@ -140,7 +132,7 @@ class Run:
         parts = self.executor.get(
             self.executor.map(measure, self._panels, [solvers] * len(self._panels), label="measure")
         )
-        for index, sums in _total(parts).items():
+        for index, sums in total_of(parts).items():
             model = self.models[index]
             model.state = model.solver.start(sums, sum_of_squares=self.sum_of_squares)
 
@@ -153,10 +145,10 @@ class Run:
         X = self.executor.map(stack, self._panels, [wanted] * count, [dtype] * count, label="stack")
         AX = self.operator.sweep(X, columns=sum(self.models[i].columns for i in wanted), dtype=dtype)
         self._panels = self.executor.map(
-            advance, self._panels, AX, [jobs] * count, self._diagonal, label="update"
+            advance, self._panels, AX, [jobs] * count, self._unseen, label="update"
         )
         parts = self.executor.get(self.executor.map(sums_of, self._panels, label="sums"))
-        for index, sums in _total(parts).items():
+        for index, sums in total_of(parts).items():
             model = self.models[index]
             model.state = model.solver.reduce(model.state, sums)
             if model.state.between:
@@ -174,7 +166,7 @@ class Run:
                 "a start or a penalty is too large for float32: rescale the network or lower the penalty"
             )
             raise DasknmfError(msg)
-        options, past = self.options, model.objective
+        options, past = self.options, model.objective[model.sketched :]
         if options.tol > 0 and model.state.relative_gradient <= options.tol:
             model.stop_reason, model.converged = "projected gradient below tol", True
         elif (
@@ -238,32 +230,8 @@ class Run:
         if not self.executor.local:
             self._place(self.live)
 
-    def exact(self) -> list[Exact]:
-        """Return the exact squared error of every model on A as its rows are now, in one read, in float64."""
-        every = range(len(self.models))
-        self._place(every)
-        count = len(self._panels)
-        wanted = dict.fromkeys(every, "H")
-        dtype = np.dtype(np.float64)
-        X = self.executor.map(stack, self._panels, [wanted] * count, [dtype] * count, label="stack")
-        AX = self.operator.sweep(X, columns=sum(model.columns for model in self.models), dtype=dtype)
-        parts = self.executor.get(
-            self.executor.map(exact_sums, self._panels, AX, self._diagonal, label="objective")
-        )
-        self._panels = []
-        found = []
-        for sums in _total(parts).values():
-            squared = (
-                self.sum_of_squares
-                - 2 * sums["cross"]
-                + float(np.vdot(sums["gram_W"], sums["gram_H"]))
-                - sums["diagonal"]
-            )
-            found.append(Exact(max(0.0, squared), self.sum_of_squares))
-        return found
 
-
-def _total(parts: Sequence[dict[int, Sums]]) -> dict[int, Sums]:
+def total_of(parts: Sequence[dict[int, Sums]]) -> dict[int, Sums]:
     """Add the sums of all row panels, panel by panel."""
     total: dict[int, Sums] = {}
     for part in parts:

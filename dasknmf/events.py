@@ -21,6 +21,26 @@ class RunStarted:
 
 
 @dataclass(frozen=True)
+class SketchSwept:
+    """After a read of A for its sketch; ``captured`` is the share of ‖A‖² in the leading part of it."""
+
+    sweep: int
+    most: int
+    captured: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ModelsFitted:
+    """After models have been fitted on the sketch; ``seconds_left`` is an estimate for the rest."""
+
+    done: int
+    models: int
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
 class IterationEnded:
     """After an iteration of all live models.
 
@@ -65,5 +85,5 @@ class RunEnded:
     bytes_read: int
 
 
-Event = RunStarted | IterationEnded | CheckpointWritten | ModelEnded | RunEnded
+Event = RunStarted | SketchSwept | ModelsFitted | IterationEnded | CheckpointWritten | ModelEnded | RunEnded
 Listener = Callable[[Event], None]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +13,19 @@ from distributed.system import MEMORY_LIMIT
 
 from dasknmf.checkpoint import Checkpoints, Saved
 from dasknmf.cluster import executor_for, parse_memory
-from dasknmf.driver import Run
 from dasknmf.engine.cache import forget
 from dasknmf.engine.memory import USABLE, Projection, check_memory, project
-from dasknmf.engine.sketch import Spectrum, basis_bytes, leading_spectrum, sketch_width
 from dasknmf.errors import DasknmfError
 from dasknmf.events import RunEnded, RunStarted
+from dasknmf.exact import exact_errors
 from dasknmf.matrices import Given, as_matrix
 from dasknmf.model import Model, balance
 from dasknmf.network.opened import forget_opened
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
-from dasknmf.solvers import solver_class
-from dasknmf.solvers.initial import nndsvd_start, random_start
+from dasknmf.sketched import FACTOR, Start
+from dasknmf.solvers import solver_of
+from dasknmf.stages import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,21 +33,19 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from dasknmf.engine.executor import Executor
+    from dasknmf.engine.sketch import Sketch
     from dasknmf.engine.sweep import Sweep
     from dasknmf.events import Listener
     from dasknmf.options import FitOptions, ModelOptions
     from dasknmf.storage import Location, StorageOptions
-
-FACTOR = np.dtype(np.float32)
-#: W and H to start from, or nothing.
-Start = tuple[Any, Any] | None
 
 
 @dataclass(frozen=True)
 class Execution:
     """Where and how a run goes, as :func:`dasknmf.nmf` says; nothing here changes a bit of its result.
 
-    ``keep_checkpoint`` leaves the last checkpoint to a caller who first saves the result.
+    ``keep_checkpoint`` leaves the last checkpoint to a caller who first saves the result; ``keep_sketch`` uses, and
+    leaves, the sketch of a store beside it.
     """
 
     scheduler: Any = None
@@ -61,6 +58,7 @@ class Execution:
     storage_options: StorageOptions | None = None
     progress: Listener = silent
     keep_checkpoint: bool = False
+    keep_sketch: bool = True
 
 
 def fit_models(
@@ -101,7 +99,17 @@ def fit_models(
             )
         )
         try:
-            made = _run(given, options, begins, executor, operator, checkpoints, saved, execution.progress)
+            made = _run(
+                given,
+                options,
+                begins,
+                executor,
+                operator,
+                checkpoints,
+                saved,
+                execution.progress,
+                keep_sketch=execution.keep_sketch,
+            )
         finally:
             # of a cluster that is lost there is nothing to forget, and the error that says so must not be hidden
             with suppress(DasknmfError):
@@ -128,12 +136,10 @@ def _plan(
         operator.plan,
         capacity,
         columns=sum(ranks),
-        widest=max(sum(ranks), sketch_width(operator.n, max(ranks))),
-        basis=basis_bytes(operator.n, max(ranks)),
+        largest=max(ranks),
         tile_bytes=given.tile_bytes(operator.plan),
         held=given.memory,
         live=len(ranks),
-        sparse=given.sparse,
     )
     allowed = min(limit or capacity.memory, capacity.memory)
     usable = allowed if executor.local else int(allowed * USABLE)
@@ -174,49 +180,71 @@ def _run(
     checkpoints: Checkpoints | None,
     saved: Saved | None,
     progress: Listener,
+    *,
+    keep_sketch: bool,
 ) -> list[xr.Dataset]:
-    began = time.perf_counter()
-    spectrum = None
-    bounded = options.run.bound and options.run.diagonal == "keep"
-    if bounded or (not saved and any("nndsvd" in model.init for model in options.models)):
-        largest = max(model.n_components for model in options.models)
-        spectrum = leading_spectrum(operator, largest, seed=0)
+    session = Session(
+        given,
+        operator,
+        executor,
+        options.run,
+        listener=progress,
+        keep_sketch=keep_sketch,
+        before=saved.seconds if saved else 0.0,
+    )
+    sketch = _sketch(session, options, resumed=saved is not None)
     if saved:
         models = [_restored(model, kept) for model, kept in zip(options.models, saved.models, strict=True)]
         operator.reads += saved.reads
+    elif options.run.exact:
+        models = session.start(options.models, starts, sketch)
     else:
-        models = [
-            _started(model, operator, spectrum, start)
-            for model, start in zip(options.models, starts, strict=True)
-        ]
-    run = Run(
-        operator,
-        executor,
-        models,
-        options.run,
-        bytes_per_sweep=operator.plan.weight,
-        listener=progress,
-        snapshot=checkpoints,
-        seconds=(saved.seconds if saved else 0.0) + time.perf_counter() - began,
-    )
+        assert sketch is not None
+        models = session.fit_on_sketch(sketch, options.models, starts)
     if checkpoints is not None:
         checkpoints.reads = lambda: operator.reads
-        checkpoints.begin(saved.iteration if saved else 0, run.seconds)
-    run.go()
+        checkpoints.begin(saved.iteration if saved else 0, session.seconds)
+    if options.run.exact:
+        session.iterate(models, snapshot=checkpoints)
+    else:
+        session.polish(models, snapshot=checkpoints)
+    return _datasets(session, options, models, sketch)
+
+
+def _sketch(session: Session, options: FitOptions, *, resumed: bool) -> Sketch | None:
+    """Return the sketch, where something needs it: the fits, a start, or the bound."""
+    run = options.run
+    if run.exact:
+        starts = not resumed and any("nndsvd" in model.init for model in options.models)
+        needed = starts or (run.bound and run.diagonal == "keep")
+    else:
+        needed = not resumed or run.bound
+    largest = max(model.n_components for model in options.models)
+    return session.sketches(largest)[0] if needed else None
+
+
+def _datasets(
+    session: Session, options: FitOptions, models: list[Model], sketch: Sketch | None
+) -> list[xr.Dataset]:
     gauges = []
     for model in models:
         model.rows, scale, gauge = balance(model.rows)
         gauges.append({"scale": scale, "gauge": gauge})
-    exact = run.exact()
-    progress(RunEnded(run.seconds, operator.reads, operator.reads * operator.plan.weight))
+    operator, given = session.operator, session.given
+    exact = exact_errors(
+        operator, session.executor, [model.rows for model in models], diagonal=session.diagonal
+    )
+    bytes_per_read = operator.plan.weight
+    session.listener(RunEnded(session.seconds, operator.reads, operator.reads * bytes_per_read))
     facts = {
         "network": given.name,
         "network_checksum": given.checksum,
         "genes": operator.n,
         "reads": operator.reads,
-        "bytes_per_read": operator.plan.weight,
-        "seconds": run.seconds,
+        "bytes_per_read": bytes_per_read,
+        "seconds": session.seconds,
     }
+    bounded = sketch is not None and session.diagonal and session.run.bound
     return [
         fit_dataset(
             model,
@@ -224,7 +252,7 @@ def _run(
             genes=given.genes,
             options=chosen,
             run=options.run,
-            bound=_bound(spectrum, chosen, options, operator),
+            bound=sketch.relative_error(chosen.n_components) if bounded and sketch else float("nan"),
             facts=facts,
             **gauge,
         )
@@ -232,37 +260,19 @@ def _run(
     ]
 
 
-def _bound(spectrum: Spectrum | None, model: ModelOptions, options: FitOptions, operator: Sweep) -> float:
-    """Return the Eckart–Young bound; nan where it was not asked for or the diagonal does not count."""
-    if spectrum is None or options.run.diagonal == "ignore":
-        return float("nan")
-    return spectrum.relative_error(model.n_components, operator.sum_of_squares)
-
-
-def _started(model: ModelOptions, operator: Sweep, spectrum: Spectrum | None, start: Start) -> Model:
-    n, k = operator.n, model.n_components
-    mean = operator.total / n**2
-    if start is not None:
-        W, Ht = (np.ascontiguousarray(given, dtype=FACTOR) for given in (start[0], np.transpose(start[1])))
-    elif model.init == "random":
-        W, Ht = random_start(n, k, seed=model.seed, mean=mean, dtype=FACTOR)
-    else:
-        assert spectrum is not None
-        fill = mean if model.init == "nndsvda" else 0.0
-        W, Ht = nndsvd_start(spectrum.values[:k], spectrum.vectors[:, :k], fill=fill, dtype=FACTOR)
-    return Model(model.name, _solver(model), {"W": W, "H": Ht})
-
-
 def _restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
-    solver = _solver(model)
-    fields = ("objective", "squared_error", "gradient", "stop_reason", "converged")
+    solver = solver_of(model)
+    fields = (
+        "objective",
+        "squared_error",
+        "gradient",
+        "stop_reason",
+        "converged",
+        "sketched",
+        "sketch_reason",
+    )
     history = {name: kept[name] for name in fields}
     return Model(model.name, solver, kept["rows"], state=solver.restore(kept["state"]), **history)
-
-
-def _solver(model: ModelOptions) -> Any:
-    penalties = {name: value for name, value in asdict(model).items() if name[:3] in ("l1_", "l2_")}
-    return solver_class(model.solver)(**penalties)
 
 
 def checkpoint_beside(location: Location) -> str:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Model:
-    """One model of a run, from its start to its end."""
+    """One model of a run, from its start to its end.
+
+    ``sketched`` iterations of its history were done on the sketch of A, and ended for ``sketch_reason``.
+    """
 
     name: str
     solver: Solver
@@ -26,6 +29,8 @@ class Model:
     gradient: list[float] = field(default_factory=list)
     stop_reason: str = ""
     converged: bool = False
+    sketched: int = 0
+    sketch_reason: str = ""
 
     @property
     def columns(self) -> int:

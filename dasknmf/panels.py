@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from dasknmf.engine.executor import Executor, Handle
+    from dasknmf.engine.grid import Panels
     from dasknmf.solvers.face import Rows, Solver, Sums
+    from dasknmf.unseen import Unseen
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,20 @@ class PanelStep:
 
     rows: dict[int, Rows]
     sums: dict[int, Sums] = field(default_factory=dict)
+
+
+def place(rows: Mapping[int, Rows], panels: Panels, executor: Executor) -> list[Handle]:
+    """Cut the rows of models into panels and put them where tasks can use them."""
+    split = {
+        index: {name: panels.split(array) for name, array in named.items()} for index, named in rows.items()
+    }
+    steps = [
+        PanelStep(
+            {index: {name: parts[q] for name, parts in named.items()} for index, named in split.items()}
+        )
+        for q in range(len(panels))
+    ]
+    return executor.put(steps, label="rows")
 
 
 def measure(step: PanelStep, solvers: Mapping[int, Solver]) -> dict[int, Sums]:
@@ -38,24 +55,24 @@ def advance(
     step: PanelStep,
     AX: NDArray[Any],
     jobs: Mapping[int, tuple[Solver, Any]],
-    diagonal: NDArray[np.float64] | None,
+    unseen: Unseen | None,
 ) -> PanelStep:
     """Update the rows of every live model, each from its columns of A·X.
 
-    Where the diagonal is ignored, A_ii is replaced by the model's own (WH)_ii before the update: an EM step
-    that lowers the objective over i ≠ j. ``sums["diagonal"]`` then turns the objective of the filled-in
-    matrix, as the solver computes it, into the one without the diagonal.
+    Entries that do not count are replaced by the model's own before the update: an EM step that lowers the
+    objective over the others. ``sums["unseen"]`` then turns the objective of the filled-in matrix, as the solver
+    computes it, into the one without these entries.
     """
     # an overflow ends in an objective that is not finite, which the driver turns into one clear error
     with np.errstate(over="ignore", invalid="ignore"):
-        return _advance(step, AX, jobs, diagonal)
+        return _advance(step, AX, jobs, unseen)
 
 
 def _advance(
     step: PanelStep,
     AX: NDArray[Any],
     jobs: Mapping[int, tuple[Solver, Any]],
-    diagonal: NDArray[np.float64] | None,
+    unseen: Unseen | None,
 ) -> PanelStep:
     rows: dict[int, Rows] = {}
     sums: dict[int, Sums] = {}
@@ -65,20 +82,16 @@ def _advance(
         X = old[solver.wants(state)]
         own = slice(first, first + X.shape[1])
         first += X.shape[1]
-        if diagonal is None:
+        if unseen is None:
             rows[index], sums[index] = solver.update_rows(old, AX[:, own], state)
             continue
-        before = _own_diagonal(old)
-        filled = AX[:, own] + ((before - diagonal)[:, None] * X).astype(X.dtype)
-        rows[index], sums[index] = solver.update_rows(old, filled, state)
-        after = _own_diagonal(rows[index])
-        sums[index]["diagonal"] = 2 * float(before @ after) - float(after @ after)
+        filled = AX[:, own] + unseen.product(old, solver.wants(state)).astype(X.dtype)
+        new, sums[index] = solver.update_rows(old, filled, state)
+        # the objective is taken when an iteration ends; what an update before that lacks, nobody asks for
+        if not state.between:
+            sums[index]["unseen"] = 2 * unseen.overlap(old, new) - unseen.overlap(new, new)
+        rows[index] = new
     return PanelStep(rows, sums)
-
-
-def _own_diagonal(rows: Rows) -> NDArray[np.float64]:
-    """Return (WH)_ii for the genes of a panel."""
-    return np.asarray(np.einsum("ij,ij->i", rows["W"], rows["H"], dtype=np.float64))
 
 
 def sums_of(step: PanelStep) -> dict[int, Sums]:
@@ -96,20 +109,18 @@ def without(step: PanelStep, indices: tuple[int, ...]) -> PanelStep:
     return PanelStep({index: rows for index, rows in step.rows.items() if index not in indices})
 
 
-def exact_sums(
-    step: PanelStep, AX: NDArray[np.float64], diagonal: NDArray[np.float64] | None
-) -> dict[int, Sums]:
-    """Return, per model, what the exact objective needs: ⟨A·Hᵀ, W⟩, both Grams and the diagonal's share."""
+def factors_of(step: PanelStep, name: str) -> list[NDArray[Any]]:
+    """Return W, or Hᵀ, of every model."""
+    return [rows[name] for rows in step.rows.values()]
+
+
+def exact_sums(step: PanelStep, unseen: Unseen | None) -> dict[int, Sums]:
+    """Return both Grams of every model, and what it and A say of entries that do not count, in float64."""
     found: dict[int, Sums] = {}
-    first = 0
     for index, rows in step.rows.items():
         W, H = (rows[name].astype(np.float64) for name in ("W", "H"))
-        cross = float(np.vdot(AX[:, first : first + W.shape[1]], W))
-        first += W.shape[1]
-        ignored = 0.0
-        if diagonal is not None:
-            own = _own_diagonal(rows)
-            cross -= float(own @ diagonal)
-            ignored = float(own @ own)
-        found[index] = {"cross": cross, "gram_W": W.T @ W, "gram_H": H.T @ H, "diagonal": ignored}
+        found[index] = {"gram_W": W.T @ W, "gram_H": H.T @ H}
+        if unseen is not None:
+            found[index]["unseen"] = unseen.overlap(rows, rows)
+            found[index]["cross"] = unseen.cross(rows)
     return found

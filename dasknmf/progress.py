@@ -8,7 +8,15 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dasknmf.events import CheckpointWritten, IterationEnded, ModelEnded, RunEnded, RunStarted
+from dasknmf.events import (
+    CheckpointWritten,
+    IterationEnded,
+    ModelEnded,
+    ModelsFitted,
+    RunEnded,
+    RunStarted,
+    SketchSwept,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +41,7 @@ class LogLines:
 
     def __call__(self, event: Event) -> None:
         """Log an event."""
-        if isinstance(event, IterationEnded):
+        if isinstance(event, IterationEnded | ModelsFitted | SketchSwept):
             now = time.monotonic()
             if now - self._last < LOG_EVERY:
                 return
@@ -56,6 +64,16 @@ def describe(event: Event) -> str:
                 f"{event.genes:,} genes, {event.models} model(s), {event.groups} tile groups, "
                 f"{event.bytes_per_sweep / 1e6:,.1f} MB a sweep, at most {event.memory / 2**20:,.0f} MiB "
                 f"a process{resumed}"
+            )
+        case SketchSwept():
+            return (
+                f"sketch: read {event.sweep} of at most {event.most}, {event.captured:.1%} of ‖A‖² in its "
+                f"leading part, {event.seconds:.1f} s"
+            )
+        case ModelsFitted():
+            return (
+                f"on the sketch: {event.done} of {event.models} model(s) fitted, {event.seconds:.1f} s, about "
+                f"{event.seconds_left:.0f} s left"
             )
         case IterationEnded():
             return (
@@ -126,22 +144,36 @@ def _bar() -> Iterator[Listener]:
 
     console = Console(stderr=True)
     columns: list[Any] = [
-        TextColumn("iteration {task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.description} {task.completed:.0f}/{task.total:.0f}"),
         BarColumn(),
         TextColumn("{task.fields[status]}"),
         TimeRemainingColumn(),
     ]
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("fit", total=1, status="")
+        task = progress.add_task("iteration", total=1, status="")
+        most = 1
 
         def listen(event: Event) -> None:
+            nonlocal most
             if isinstance(event, RunStarted):
-                progress.update(task, total=event.max_iter, completed=event.resumed_at)
+                most = event.max_iter
+                progress.update(task, total=most, completed=event.resumed_at)
             if isinstance(event, IterationEnded):
                 status = (
                     f"relative error {event.relative_error:.5f}  {rate(event):.2f} GB/s  {event.live} live"
                 )
-                progress.update(task, completed=event.iteration, status=status)
+                progress.update(
+                    task, description="iteration", total=most, completed=event.iteration, status=status
+                )
+            elif isinstance(event, SketchSwept):
+                status = f"{event.captured:.1%} of ‖A‖²"
+                progress.update(
+                    task, description="sketch", total=event.most, completed=event.sweep, status=status
+                )
+            elif isinstance(event, ModelsFitted):
+                progress.update(
+                    task, description="models", total=event.models, completed=event.done, status=""
+                )
             else:
                 console.print(describe(event), highlight=False)
 

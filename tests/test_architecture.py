@@ -16,16 +16,17 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 
 #: From the ground up; a room imports only from rooms below it, or from itself.
 FLOORS = [
-    {"errors", "blas"},
+    {"errors", "blas", "compiling"},
     {"storage"},
     {"network"},
     {"engine"},
     {"cluster"},
     {"solvers"},
-    {"options", "events", "panels", "model"},
-    {"driver", "progress"},
-    {"checkpoint", "results", "matrices"},
-    {"fitting", "export"},
+    {"options", "events", "panels", "model", "unseen"},
+    {"driver", "progress", "sketching"},
+    {"checkpoint", "results", "matrices", "exact", "sketched"},
+    {"stages", "export"},
+    {"fitting"},
     {"models"},
     {"estimator", "analysis"},
     {"report"},

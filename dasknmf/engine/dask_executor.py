@@ -94,6 +94,14 @@ class Distributed:
         with _lost_cluster():
             return list(self.client.map(partial(_quiet, function), *columns, key=keys, pure=False))
 
+    def stream(self, function: Callable[..., Any], *columns: Sequence[Any], label: str) -> Iterator[Any]:
+        """Submit one task per row of ``columns``, and gather what they return one by one."""
+        waiting = self.map(function, *columns, label=label)
+        waiting.reverse()
+        while waiting:
+            # popped, so that a result leaves its worker once it is here
+            yield self.get([waiting.pop()])[0]
+
     def add_up(
         self,
         function: Callable[..., tuple[Any, ...]],

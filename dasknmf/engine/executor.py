@@ -55,6 +55,10 @@ class Executor(Protocol):
         """Call ``function`` once per row of ``columns``, whose items may be handles or sequences of handles."""
         ...
 
+    def stream(self, function: Callable[..., Any], *columns: Sequence[Any], label: str) -> Iterator[Any]:
+        """Call ``function`` as :meth:`map` does, and yield what it returns, in order, as soon as it is there."""
+        ...
+
     def add_up(
         self,
         function: Callable[..., tuple[Any, ...]],
@@ -127,7 +131,11 @@ class Threads:
 
     def map(self, function: Callable[..., Any], *columns: Sequence[Any], label: str) -> list[Handle]:  # noqa: ARG002
         """Call ``function`` once per row of ``columns``."""
-        return list(self._in_order(function, list(zip(*columns, strict=True))))
+        return list(self.stream(function, *columns, label=""))
+
+    def stream(self, function: Callable[..., Any], *columns: Sequence[Any], label: str) -> Iterator[Any]:  # noqa: ARG002
+        """Call ``function`` once per row of ``columns``, and yield what it returns."""
+        return self._in_order(function, list(zip(*columns, strict=True)))
 
     def add_up(
         self,

@@ -94,6 +94,10 @@ class Panels:
         offset = self.bounds[q][0]
         return q, slice(start - offset, stop - offset)
 
+    def genes(self, i: int) -> slice:
+        """Return the genes of tile row ``i``, among all."""
+        return slice(*self.grid.bounds(i))
+
     def touched(self, group: Group) -> tuple[slice, ...]:
         """Return where in each of its row panels a group adds to A·X: the span of its tile rows and columns."""
         found = []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from dasknmf.engine.grid import Grid, Group, Panels
+    from dasknmf.engine.mask import Masked
 
 Tile = Any  # float ndarray, shape (rows of i, rows of j), or a SparseTile of that shape
 
@@ -31,7 +32,11 @@ class TileSource(Protocol):
 
 
 def multiply_group(
-    source: TileSource, panels: Panels, group: Group, X: Sequence[NDArray[Any]]
+    source: TileSource,
+    panels: Panels,
+    group: Group,
+    X: Sequence[NDArray[Any]],
+    masked: Masked | None = None,
 ) -> tuple[NDArray[Any], ...]:
     """Return the contributions of a group of tiles to A·X.
 
@@ -47,6 +52,8 @@ def multiply_group(
         The tiles.
     X : sequence of ndarray, shapes (rows of panel, K)
         The row panels ``group.panels`` of X; their dtype is that of the products.
+    masked : Masked, optional
+        Columns of X that see a part of the entries only.
 
     Returns
     -------
@@ -64,7 +71,14 @@ def multiply_group(
         for j, tile in source.tile_row(i, first, last):
             p, columns = panels.place(j)
             X_j, Y_j = given[p][columns], made[p][_within(columns, spans[p])]
-            add_products(tile, X_i, X_j, Y_i, Y_j, diagonal=i == j)
+            if masked is None:
+                add_products(tile, X_i, X_j, Y_i, Y_j, diagonal=i == j)
+                continue
+            seen, hidden = slice(masked.first), slice(masked.first, None)
+            shown = masked.mask.of_tile(tile, panels.genes(i), panels.genes(j), show="seen")
+            for part, of in ((tile, seen), (shown, hidden)):
+                if X_i[:, of].shape[1]:
+                    add_products(part, X_i[:, of], X_j[:, of], Y_i[:, of], Y_j[:, of], diagonal=i == j)
     return tuple(made.values())
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dasknmf.engine.inner import STRIP
+from dasknmf.engine.sketch import basis_bytes, sketch_columns, sketch_width
 from dasknmf.errors import MemoryLimitError
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ MiB = 2**20
 PROCESS = 256 * MiB
 #: Beside that, numba and what it has just compiled, which only sparse networks need: 350 MiB measured in all.
 COMPILER = 96 * MiB
+#: Models that one task fits on the sketch have about so many columns: enough for the full speed of a product.
+BATCH = 64
 #: Share of a process's memory that Dask lets a worker fill before it spills to disk.
 USABLE = 0.6
 
@@ -38,12 +42,11 @@ def project(
     capacity: Capacity,
     *,
     columns: int,
-    widest: int,
-    basis: int,
+    largest: int,
     tile_bytes: int,
     held: int,
     live: int,
-    sparse: bool = False,
+    spaces: int = 1,
 ) -> Projection:
     """Project the memory of a run.
 
@@ -55,18 +58,16 @@ def project(
         Processes and threads.
     columns : int
         Sum of the ranks of all models.
-    basis : int
-        Bytes of the basis in which the spectrum is looked for.
-    widest : int
-        Columns of the widest sweep: that, or the width of the spectrum's sketch.
+    largest : int
+        Their largest rank.
     tile_bytes : int
         Bytes that a task takes to read the largest piece it reads at once.
     held : int
         Bytes of a matrix that is in memory already.
     live : int
         Models.
-    sparse : bool
-        Whether tiles are sparse.
+    spaces : int
+        Sketches made in the same reads: that of A, and that of A without what is held out.
 
     Returns
     -------
@@ -74,40 +75,48 @@ def project(
     """
     n = plan.grid.n
     rows = max(plan.panels.rows)
+    widest = max(columns, spaces * sketch_width(n, largest))
     factors = 2 * n * columns * 4
-    product = n * widest * 4
-    # of the final sweep, in float64
-    exact = n * columns * 8
+    products = 2 * n * widest * 4
+    basis = spaces * basis_bytes(n, largest)
+    vectors = spaces * 3 * n * sketch_columns(n, largest) * 4
     touched = [sum(span.stop - span.start for span in plan.panels.touched(group)) for group in plan.groups]
-    partial = max(touched, default=0) * max(widest * 4, columns * 8)
+    partial = max(touched, default=0) * widest * 4
     reading = capacity.threads * tile_bytes
-    # a block of rows of one model in float64, three at a time
-    updating = capacity.threads * 3 * rows * -(-columns // live) * 8
-    interpreter = PROCESS + (COMPILER if sparse else 0)
-    client = {"factors": 3 * factors, "spectrum": basis, "matrix": held}
+    # a block of rows of one model in float64, three at a time, or a strip of the final sweep
+    updating = capacity.threads * max(3 * rows * -(-columns // live), 6 * plan.grid.tile * STRIP) * 8
+    # a batch on the sketch: both factors, their products and what an update makes
+    fitting = capacity.threads * 8 * n * max(BATCH, largest) * 4
+    interpreter = PROCESS + COMPILER
+    client = {"factors": 3 * factors, "vectors": vectors, "matrix": held}
     if capacity.local:
         # results wait in order, two for each thread
         waiting = 2 * capacity.threads * partial
         process = {
             "interpreter": interpreter,
             "factors": 2 * factors,
-            "products": 2 * max(product, exact),
+            "sketch": basis,
+            "products": products,
             "partial sums": waiting,
             "tiles": reading,
             "updates": updating,
+            "fits on the sketch": fitting,
             **client,
         }
         return Projection(process, {})
-    every = sum(touched) * max(widest * 4, columns * 8)
+    every = sum(touched) * widest * 4
     # the scheduler balances tasks, not bytes: twice an even share
     share = 2 / max(2, capacity.processes)
     process = {
         "interpreter": interpreter,
         "factors": int(share * 2 * factors),
-        "products": int(share * 2 * max(product, exact)),
+        "sketch": int(share * basis),
+        "products": int(share * products),
         "partial sums": int(share * every) + capacity.threads * 2 * partial,
         "tiles": reading,
         "updates": updating,
+        "vectors": vectors,
+        "fits on the sketch": fitting,
         "matrix": held,
     }
     return Projection(process, {"interpreter": PROCESS, **client})

@@ -1,157 +1,302 @@
-"""The leading part of the spectrum of A, from a few sweeps: a randomized block Krylov method."""
+"""The sketch of A: its leading eigenpairs from a few sweeps, and the operator V·diag(λ)·Vᵀ that stands for A."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dasknmf.engine.krylov import ROUNDING, Krylov
+from dasknmf.engine.mask import Masked
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
+    from dasknmf.engine.executor import Executor, Handle
+    from dasknmf.engine.grid import Panels
+    from dasknmf.engine.mask import Mask
     from dasknmf.engine.sweep import Sweep
 
 #: Extra columns beyond the eigenpairs wanted, as Halko et al. §4.2 advise.
 OVERSAMPLING = 10
+#: Widths are rounded up to a multiple of it, so that most ranks share one sketch.
+WIDTH_STEP = 64
 #: Settled: a further sweep changes the sum of squares of the wanted eigenvalues by less than this share.
-SETTLED = 1e-6
-#: Relative size of the rounding in a float32 product.
-ROUNDING = 1e-6
+SETTLED = 1e-4
 #: Most sweeps, and most bytes of the basis, of which three blocks are kept however large they are.
-MOST_SWEEPS = 12
-LARGEST_BASIS = 2**29
+MOST_SWEEPS = 8
+LARGEST_BASIS = 2**32
+FLOAT = np.dtype(np.float32)
 
 
-@dataclass(frozen=True)
-class Spectrum:
+@dataclass(frozen=True, eq=False)
+class Sketch:
     """Approximate eigenpairs of A with the largest |λ|, in that order.
 
     Attributes
     ----------
-    values : ndarray, shape (k,)
-        Ritz values; their squares sum to at most those of the true eigenvalues.
-    vectors : ndarray, shape (n, k)
-        Orthonormal Ritz vectors.
-    residuals : ndarray, shape (k,)
+    values : ndarray, shape (p,)
+        Ritz values, positive and negative; their squares sum to at most those of the true eigenvalues.
+    residuals : ndarray, shape (p,)
         ‖A v − θ v‖: an eigenvalue of A lies within it of each Ritz value.
+    vectors : list of handles of ndarray, shapes (rows of panel, p)
+        Orthonormal Ritz vectors, float32, in row panels.
+    sum_of_squares : float
+        ‖A‖², without the diagonal where that is ignored and without what is held out.
+    captured : float
+        ‖QᵀAQ‖² of the whole basis Q, of which the pairs here are the leading ones.
+    sweeps : int
+        Reads of A it took.
     """
 
     values: NDArray[np.float64]
-    vectors: NDArray[np.float64]
     residuals: NDArray[np.float64]
+    vectors: list[Handle]
+    sum_of_squares: float
+    captured: float
+    sweeps: int
 
-    def relative_error(self, k: int, sum_of_squares: float) -> float:
+    @property
+    def residual(self) -> float:
+        """‖A − QTQᵀ‖ / ‖A‖, T = QᵀAQ: what of A is outside the sketch."""
+        if self.sum_of_squares == 0:
+            return 0.0
+        return float(np.sqrt(max(0.0, 1.0 - self.captured / self.sum_of_squares)))
+
+    def relative_error(self, k: int) -> float:
         """Return the Eckart–Young bound for rank ``k``, √(1 − Σ_{i≤k} λ_i² / ‖A‖²), from below.
 
         A Ritz value is taken as large as float32 products and its residual allow, to second order:
         |θ| (1 + rounding) + residual² / |θ|. So the bound is an estimate, but one that errs to the low side.
         """
-        if sum_of_squares == 0:
+        if self.sum_of_squares == 0:
             return 0.0
         values, residuals = np.abs(self.values[:k]), self.residuals[:k]
         slack = np.divide(residuals**2, values, out=np.zeros_like(values), where=values > 0)
         captured = float(((values * (1 + ROUNDING) + slack) ** 2).sum())
-        return float(np.sqrt(max(0.0, 1.0 - captured / sum_of_squares)))
+        return float(np.sqrt(max(0.0, 1.0 - captured / self.sum_of_squares)))
 
 
 def sketch_width(n: int, k: int) -> int:
-    """Return the columns of each block in which the leading ``k`` eigenpairs of ``n`` genes are looked for."""
-    return min(n, k + OVERSAMPLING)
+    """Return the columns of each block in which the leading ``k`` eigenpairs of ``n`` genes are looked for.
+
+    Examples
+    --------
+    >>> sketch_width(20_000, 2), sketch_width(20_000, 54), sketch_width(20_000, 55), sketch_width(30, 2)
+    (64, 64, 128, 30)
+    """
+    return min(n, -(-(k + OVERSAMPLING) // WIDTH_STEP) * WIDTH_STEP)
+
+
+def sketch_columns(n: int, k: int) -> int:
+    """Return how many eigenpairs a sketch for rank ``k`` keeps, at most: twice its width."""
+    return min(n, 2 * sketch_width(n, k))
 
 
 def basis_blocks(n: int, k: int) -> int:
     """Return how many blocks the basis may have, which is also the most sweeps made."""
-    width = sketch_width(n, k)
-    return max(3, min(MOST_SWEEPS, LARGEST_BASIS // (8 * n * width)))
+    return max(3, min(MOST_SWEEPS, LARGEST_BASIS // (4 * n * sketch_width(n, k))))
 
 
 def basis_bytes(n: int, k: int) -> int:
-    """Return the bytes that :func:`leading_spectrum` takes: its basis, and six blocks on the way."""
-    return (basis_blocks(n, k) + 6) * 8 * n * sketch_width(n, k)
+    """Return the bytes that a sketch takes on its way: its basis in float32, and six blocks in float64."""
+    return (4 * basis_blocks(n, k) + 6 * 8) * n * sketch_width(n, k)
 
 
-def leading_spectrum(operator: Sweep, k: int, *, seed: int) -> Spectrum:
-    """Return the ``k`` eigenpairs of A with the largest |λ|, by block Lanczos with full orthogonalisation.
+def make_sketches(
+    operator: Sweep,
+    executor: Executor,
+    k: int,
+    *,
+    seed: int = 0,
+    mask: Mask | None = None,
+    whole: bool = True,
+    diagonal: bool = True,
+    on_sweep: Callable[[int, int, float], None] = lambda *_: None,
+) -> list[Sketch]:
+    """Sketch A, and A without the entries that a mask holds out, in the same reads.
 
-    The Ritz values of all blocks Q, A·Q, A²·Q, … settle in far fewer sweeps than powers of A: on five gene
-    networks the Eckart–Young bound was within 5e-8 of ARPACK's after 7 to 11 sweeps, where ten powers were
-    off by 1e-6 to 8e-4.
+    By block Lanczos with full orthogonalisation: the Ritz values of all blocks Q, A·Q, A²·Q, … settle in far
+    fewer sweeps than powers of A do.
 
     Parameters
     ----------
     operator : Sweep
         The matrix.
+    executor : Executor
+        Where row panels live; the operator's own.
     k : int
-        Eigenpairs wanted; at most n are returned.
+        Eigenpairs wanted.
     seed : int
         Of the random start.
+    mask : Mask, optional
+        What is held out from the second sketch.
+    whole : bool
+        Sketch A itself too; otherwise only A without what is held out.
+    diagonal : bool
+        False leaves the diagonal out.
+    on_sweep : callable
+        Called after each read with its number, the most there will be, and the share of ‖A‖² captured.
 
     Returns
     -------
-    Spectrum
+    list of Sketch
+        That of A, if ``whole``, then that of A without what is held out, if there is a mask. The latter's sum of
+        squares is that of A: it is not known before the held-out entries are summed.
 
     References
     ----------
-    Musco, Musco, NIPS 28 (2015), algorithm 2; Golub, Underwood, Mathematical Software III (1977).
+    Musco, Musco, NIPS 28 (2015), algorithm 2; Halko, Martinsson, Tropp, SIAM Review 53 (2011).
     """
     n = operator.n
     k = min(k, n)
-    start = np.random.default_rng([seed, n]).standard_normal((n, sketch_width(n, k)))
-    block = np.linalg.qr(start)[0]
-    room = np.empty((n, basis_blocks(n, k) * block.shape[1]), order="F")
-    size = 0
-    T = np.empty((0, 0))
-    before = 0.0
-    for sweep in range(basis_blocks(n, k)):
-        room[:, size : size + block.shape[1]] = block
-        size += block.shape[1]
-        basis = room[:, :size]
-        Y = (operator @ block.astype(np.float32)).astype(np.float64)
-        column = basis.T @ Y
-        T = _extended(T, column)
-        values, U = np.linalg.eigh(T)
-        order = np.argsort(-np.abs(values), kind="stable")[:k]
-        captured = float((values[order] ** 2).sum())
-        rest = Y - basis @ column
-        rest -= basis @ (basis.T @ rest)
-        width = block.shape[1]
-        if sweep and captured - before <= SETTLED * captured:
+    width, most = sketch_width(n, k), basis_blocks(n, k)
+    wanted = max(k, width - OVERSAMPLING)
+    seeds = ([seed] if whole else []) + ([seed + 1] if mask is not None else [])
+    spaces = [Krylov(executor, operator.panels, width=width, seed=each) for each in seeds]
+    squares = operator.sum_of_squares
+    ignored = None
+    if not diagonal:
+        exact = np.asarray(operator.diagonal, dtype=np.float64)
+        squares = max(0.0, squares - float(exact @ exact))
+        ignored = executor.put(operator.panels.split(exact), label="diagonal")
+    before = [0.0] * len(spaces)
+    growing = list(range(len(spaces)))
+    for sweep in range(1, most + 1):
+        products = _multiply(
+            operator, executor, [spaces[s] for s in growing], mask, whole=whole and 0 in growing
+        )
+        for s, product in zip(list(growing), products, strict=True):
+            space = spaces[s]
+            if ignored is not None:
+                product = executor.map(_without_diagonal, product, space.block, ignored, label="rest")
+            space.take(product)
+            values = np.linalg.eigvalsh(space.T)
+            captured = float(np.sort(values**2)[::-1][:wanted].sum())
+            settled = sweep > 1 and captured - before[s] <= SETTLED * captured
+            before[s] = captured
+            # a space that cannot grow is exhausted: its values are exact
+            if settled or sweep == most or not space.grow():
+                growing.remove(s)
+        on_sweep(sweep, most, before[0] / squares if squares else 1.0)
+        if not growing:
             break
-        before = captured
-        block = _new_directions(rest, basis, float(np.abs(values).max(initial=0.0)))
-        if block.shape[1] == 0:
-            break  # the space that A spans from here is exhausted: the values are exact
+    return [_sketch(space, sketch_columns(n, k), squares, sweep) for space in spaces]
+
+
+def _multiply(
+    operator: Sweep, executor: Executor, spaces: list[Krylov], mask: Mask | None, *, whole: bool
+) -> list[list[Handle]]:
+    """Return A·block of each space from one read; with a mask, the last space sees A without what is held out."""
+    widths = [space.width for space in spaces]
+    blocks = [space.block for space in spaces]
+    X = blocks[0] if len(blocks) == 1 else executor.map(_beside, *blocks, label="stack")
+    hidden = mask is not None and not (whole and len(spaces) == 1)
+    masked = Masked(mask, first=sum(widths[:-1])) if mask is not None and hidden else None
+    Y = operator.sweep(X, columns=sum(widths), dtype=FLOAT, masked=masked)
+    if len(spaces) == 1:
+        return [Y]
+    cuts = np.cumsum([0, *widths])
+    return [
+        executor.map(_columns, Y, [int(a)] * len(Y), [int(b)] * len(Y), label="columns")
+        for a, b in pairwise(cuts)
+    ]
+
+
+def _sketch(space: Krylov, columns: int, squares: float, sweeps: int) -> Sketch:
+    values, U = np.linalg.eigh(space.T)
+    order = np.argsort(-np.abs(values), kind="stable")[:columns]
     chosen = U[:, order]
-    residuals = np.linalg.norm(rest @ chosen[-width:], axis=0)
-    return Spectrum(values[order], _fix_signs(basis @ chosen), residuals)
+    last = chosen[len(chosen) - len(space.rest_gram) :]
+    residuals = np.sqrt(np.maximum(np.einsum("ip,ij,jp->p", last, space.rest_gram, last), 0))
+    vectors = space.combine(chosen * _signs(space, chosen))
+    return Sketch(values[order], residuals, vectors, squares, float((space.T**2).sum()), sweeps)
 
 
-def _new_directions(
-    rest: NDArray[np.float64], basis: NDArray[np.float64], largest: float
-) -> NDArray[np.float64]:
-    """Return an orthonormal basis of what is left of A·block, without directions that are only rounding."""
-    n, size = basis.shape
-    directions, lengths, _ = np.linalg.svd(rest, full_matrices=False)
-    kept = directions[:, (lengths > ROUNDING * largest) & (np.arange(len(lengths)) < n - size)]
-    # what is left may be as short as a rounding error of A·block, and then leans on the basis
-    kept -= basis @ (basis.T @ kept)
-    return np.asarray(np.linalg.qr(kept)[0])
-
-
-def _extended(T: NDArray[np.float64], column: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return basisᵀ·A·basis after a block was added, given its block column."""
-    old, width = len(T), column.shape[1]
-    larger = np.zeros((old + width, old + width))
-    larger[:old, :old] = T
-    larger[:old, old:] = column[:old]
-    larger[old:, :old] = column[:old].T
-    larger[old:, old:] = (column[old:] + column[old:].T) / 2
-    return larger
-
-
-def _fix_signs(vectors: NDArray[Any]) -> NDArray[Any]:
+def _signs(space: Krylov, chosen: NDArray[np.float64]) -> NDArray[np.float64]:
     """Make the entry of largest magnitude of each vector positive; eigenvectors are known up to sign."""
-    largest = np.abs(vectors).argmax(axis=0)
-    signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
-    return vectors * np.where(signs == 0, 1.0, signs)
+    parts = space.executor.get(space.executor.map(_largest, space.combine(chosen), label="largest"))
+    largest = np.stack(parts)
+    found = largest[np.abs(largest).argmax(axis=0), np.arange(largest.shape[1])]
+    return np.where(found < 0, -1.0, 1.0)
+
+
+def _largest(vectors: NDArray[Any]) -> NDArray[np.float64]:
+    place = np.abs(vectors).argmax(axis=0)
+    return np.asarray(vectors[place, np.arange(vectors.shape[1])], dtype=np.float64)
+
+
+def _beside(*blocks: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate(blocks, axis=1)
+
+
+def _columns(Y: NDArray[Any], first: int, last: int) -> NDArray[Any]:
+    return Y[:, first:last]
+
+
+def _without_diagonal(
+    product: NDArray[Any], block: NDArray[Any], diagonal: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.asarray(product - diagonal[:, None] * block)
+
+
+class SketchOperator:
+    """A as its sketch: A·X ≈ V·(λ∘(Vᵀ·X)), without a read.
+
+    Parameters
+    ----------
+    values : ndarray, shape (p,)
+        Eigenvalues.
+    vectors : sequence of handles of ndarray, shapes (rows of panel, p)
+        Their vectors, in row panels.
+    panels : Panels
+        How rows are cut.
+    executor : Executor
+        Where the panels live.
+    sum_of_squares, total : float
+        ‖A‖² and ΣA of the matrix that is sketched, without a diagonal that is ignored.
+    """
+
+    def __init__(
+        self,
+        values: NDArray[np.float64],
+        vectors: Sequence[Handle],
+        panels: Panels,
+        executor: Executor,
+        *,
+        sum_of_squares: float,
+        total: float,
+    ) -> None:
+        self.values, self.vectors, self.panels, self.executor = values, vectors, panels, executor
+        self.n = panels.grid.n
+        self.sum_of_squares, self.total = sum_of_squares, total
+        self.diagonal: NDArray[np.floating[Any]] = np.zeros(self.n)
+        self.reads = 0
+
+    def sweep(self, X: Sequence[Handle], *, columns: int, dtype: np.dtype[Any]) -> list[Handle]:
+        """Return the row panels of V·(λ∘(Vᵀ·X)), given those of X, shape (n, columns)."""
+        p, count = len(self.values), len(self.panels)
+        inside = self.executor.add_up(
+            _inside,
+            list(zip(self.vectors, X, strict=True)),
+            [((0, slice(0, p)),)] * count,
+            [(p, columns)],
+            dtype,
+            label="inside",
+        )
+        return self.executor.map(
+            _outside, self.vectors, inside * count, [self.values] * count, label="outside"
+        )
+
+
+def _inside(vectors: NDArray[Any], X: NDArray[Any]) -> tuple[NDArray[Any]]:
+    return (vectors.T @ X,)
+
+
+def _outside(vectors: NDArray[Any], inside: NDArray[Any], values: NDArray[np.float64]) -> NDArray[Any]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(vectors @ (values.astype(inside.dtype)[:, None] * inside))

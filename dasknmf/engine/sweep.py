@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from dasknmf.engine.ahead import SMALLEST_TILE, ReadAhead
 from dasknmf.engine.cache import CachedSource
 from dasknmf.engine.grid import SMALLEST_DENSE_GROUP, SMALLEST_SPARSE_GROUP, make_plan
+from dasknmf.engine.inner import held_group, inner_group
 from dasknmf.engine.kernels import ArraySource, SparseSource, TileSource, multiply_group
 from dasknmf.network.opened import opened
 from dasknmf.network.tiles import LARGEST_SPARSE_TILE, Grid, dense_tile, sparse_tile
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from dasknmf.engine.executor import Executor, Handle
     from dasknmf.engine.grid import Group, Panels, Plan
+    from dasknmf.engine.mask import Mask, Masked
     from dasknmf.network.store import Network
 
 
@@ -171,7 +173,9 @@ class Sweep:
             return self.source
         return ReadAhead(self.source, group)
 
-    def sweep(self, X: Sequence[Handle], *, columns: int, dtype: np.dtype[Any]) -> list[Handle]:
+    def sweep(
+        self, X: Sequence[Handle], *, columns: int, dtype: np.dtype[Any], masked: Masked | None = None
+    ) -> list[Handle]:
         """Return the row panels of A·X, given those of X.
 
         Parameters
@@ -182,17 +186,85 @@ class Sweep:
             Columns of X.
         dtype : dtype
             That of X, of the products and of the result.
+        masked : Masked, optional
+            Columns of X that do not see the entries that are held out.
         """
         self.reads += 1
         groups = self.plan.groups
         return self.executor.add_up(
             multiply_group,
-            [(self._tiles(group), self.panels, group, [X[q] for q in group.panels]) for group in groups],
+            [
+                (self._tiles(group), self.panels, group, [X[q] for q in group.panels], masked)
+                for group in groups
+            ],
             [tuple(zip(group.panels, self.panels.touched(group), strict=True)) for group in groups],
             [(rows, columns) for rows in self.panels.rows],
             dtype,
             label="sweep",
         )
+
+    def inner(self, W: Sequence[Handle], H: Sequence[Handle], *, models: int) -> NDArray[np.float64]:
+        """Return ⟨A, WH⟩ of each model, in float64, from one read; shape (models,).
+
+        Parameters
+        ----------
+        W, H : sequence of handles of lists of ndarray, shapes (rows of panel, k)
+            For each row panel, W and Hᵀ of each model.
+        models : int
+            How many.
+        """
+        (total,) = self._add_up(inner_group, (W, H), (), [(1, models)], label="inner")
+        return np.asarray(total[0])
+
+    def held_out(
+        self, W: Sequence[Handle], H: Sequence[Handle], *, models: int, mask: Mask
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return ⟨A, WH⟩ of each model, and ‖A‖², over held-out entries, by gene group of the row, from one read.
+
+        Parameters
+        ----------
+        W, H, models
+            As in :meth:`inner`.
+        mask : Mask
+            What is held out.
+
+        Returns
+        -------
+        cross : ndarray, shape (models, gene groups)
+        squares : ndarray, shape (gene groups,)
+        """
+        groups = len(mask.held)
+        shapes = [(models, groups), (1, groups)]
+        cross, squares = self._add_up(held_group, (W, H), (mask,), shapes, label="held-out")
+        return cross, squares[0]
+
+    def _add_up(
+        self,
+        function: Any,
+        arrays: tuple[Sequence[Handle], ...],
+        more: tuple[Any, ...],
+        shapes: list[tuple[int, int]],
+        *,
+        label: str,
+    ) -> list[NDArray[np.float64]]:
+        """Add up what every group of tiles says, and bring it here."""
+        self.reads += 1
+        groups = self.plan.groups
+        calls = [
+            (
+                self._tiles(group),
+                self.panels,
+                group,
+                *([array[q] for q in group.panels] for array in arrays),
+                *more,
+            )
+            for group in groups
+        ]
+        target = tuple((index, slice(0, rows)) for index, (rows, _) in enumerate(shapes))
+        made = self.executor.add_up(
+            function, calls, [target] * len(groups), shapes, np.dtype(np.float64), label=label
+        )
+        return self.executor.get(made)
 
     def __matmul__(self, X: NDArray[Any]) -> NDArray[Any]:
         """Return A·X for an array of shape (n, K)."""

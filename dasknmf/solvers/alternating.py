@@ -94,7 +94,7 @@ class Alternating(ABC):
         G : ndarray, shape (k, k)
             XᵀX.
         FG : ndarray, shape (rows, k)
-            F·G, which the gradient needs too; may be overwritten.
+            F·G, which the gradient needs too.
         l1, l2 : float
             Penalties of this factor.
         """
@@ -117,23 +117,29 @@ class Alternating(ABC):
 
     def update_rows(self, rows: Rows, AX: NDArray[Any], state: AlternatingState) -> tuple[Rows, Sums]:
         """Update a row panel of the factor that is next."""
+        from dasknmf.solvers.compiled import row_sums
+
         name, l1, l2 = self._next(state)
         old = rows[name]
+        kind = old.dtype.type
         G = state.gram.astype(old.dtype)
         new = np.empty_like(old)
-        gradient = 0.0
+        total = np.zeros(4)
+        gram = np.zeros(G.shape)
         for first in range(0, len(old), ROW_BLOCK):
             block = slice(first, first + ROW_BLOCK)
-            F, Y = old[block], AX[block]
+            F, Y = np.ascontiguousarray(old[block]), np.ascontiguousarray(AX[block], dtype=old.dtype)
             FG = F @ G
-            gradient += _projected_gradient(F, FG - Y + (l1 + l2 * F))
-            new[block] = self.update(F, Y, G, FG, l1=l1, l2=l2)
-        exact, product = new.astype(np.float64), AX.astype(np.float64)
+            made = self.update(F, Y, G, FG, l1=l1, l2=l2)
+            total += row_sums(F, FG, Y, made, kind(l1), kind(l2))
+            gram += _gram(made)
+            new[block] = made
+        gradient, cross, product, entries = map(float, total)
         sums = {
-            "gram": exact.T @ exact,
-            "cross": float(np.vdot(product, exact)),
-            "product": float(np.vdot(product, product)),
-            "entries": float(exact.sum()),
+            "gram": gram,
+            "cross": cross,
+            "product": product,
+            "entries": entries,
             "gradient": gradient,
         }
         return {**rows, name: new}, sums
@@ -141,8 +147,8 @@ class Alternating(ABC):
     def reduce(self, state: AlternatingState, sums: Sums) -> AlternatingState:
         """Return the next state; after H's half it holds the objective of the new W and H.
 
-        ‖A − WH‖² = ‖A‖² − 2⟨A·W, Hᵀ⟩ + ⟨WᵀW, HHᵀ⟩, in float64 because it cancels. Where the diagonal of A
-        is ignored, ``sums["diagonal"]`` holds the correction.
+        ‖A − WH‖² = ‖A‖² − 2⟨A·W, Hᵀ⟩ + ⟨WᵀW, HHᵀ⟩, in float64 because it cancels. Where entries of A
+        do not count, ``sums["unseen"]`` holds the correction.
         """
         _, l1, l2 = self._next(state)
         penalty = l1 * sums["entries"] + l2 / 2 * float(np.trace(sums["gram"]))
@@ -160,7 +166,7 @@ class Alternating(ABC):
             state.sum_of_squares
             - 2 * sums["cross"]
             + float(np.vdot(state.gram, sums["gram"]))
-            + sums.get("diagonal", 0.0),
+            + sums.get("unseen", 0.0),
         )
         product = state.half_product + sums["product"]
         gradient = state.half_gradient + sums["gradient"]
@@ -181,9 +187,3 @@ class Alternating(ABC):
 def _gram(F: NDArray[Any]) -> NDArray[np.float64]:
     exact = F.astype(np.float64)
     return np.asarray(exact.T @ exact)
-
-
-def _projected_gradient(F: NDArray[Any], gradient: NDArray[Any]) -> float:
-    """Return the sum of squares of a gradient, without what would push a zero below zero."""
-    inside = np.where(F > 0, gradient, np.minimum(gradient, 0)).astype(np.float64)
-    return float(np.vdot(inside, inside))

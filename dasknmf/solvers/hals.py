@@ -30,7 +30,7 @@ class HALS(Alternating):
         F: NDArray[Any],
         Y: NDArray[Any],
         G: NDArray[Any],
-        FG: NDArray[Any],  # noqa: ARG002 - its columns change while the columns of F do
+        FG: NDArray[Any],  # noqa: ARG002 - its columns change while those of F do
         *,
         l1: float,
         l2: float,
@@ -39,17 +39,8 @@ class HALS(Alternating):
 
         A column whose partner has died (G_jj = 0) matters to its penalties alone, which want it to be zero.
         """
-        # factor by gene, so that each of the k steps runs along contiguous memory
-        V, T = np.array(F.T, order="C"), np.ascontiguousarray(Y.T)
-        for j in range(len(G)):
-            curvature = G[j, j] + l2
-            if curvature <= 0:
-                if l1 > 0:
-                    V[j] = 0
-                continue
-            step = T[j] - G[j] @ V
-            step -= l1 + l2 * V[j]
-            step /= curvature
-            V[j] += step
-            np.maximum(V[j], 0, out=V[j])
-        return np.ascontiguousarray(V.T)
+        from dasknmf.solvers.compiled import hals_rows
+
+        kind = F.dtype.type
+        F, Y, G = (np.ascontiguousarray(array) for array in (F, Y, G))
+        return np.asarray(hals_rows(F, Y, G, kind(l1), kind(l2)))

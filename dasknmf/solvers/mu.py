@@ -31,7 +31,6 @@ class MU(Alternating):
     ) -> NDArray[Any]:
         """Return new rows."""
         del G
-        FG += l1 + l2 * F
-        np.maximum(FG, np.finfo(F.dtype).tiny, out=FG)
+        below = np.maximum(FG + (l1 + l2 * F), np.finfo(F.dtype).tiny)
         # an ignored diagonal can make A·X negative by rounding; a zero stays zero, whatever its ratio overflows to
-        return np.asarray(np.where(F > 0, F * (np.maximum(Y, 0) / FG), 0), dtype=F.dtype)
+        return np.asarray(np.where(F > 0, F * (np.maximum(Y, 0) / below), 0), dtype=F.dtype)

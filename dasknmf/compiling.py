@@ -1,0 +1,25 @@
+"""Functions compiled by numba at their first use, and kept on disk for the next process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compile a function of arrays and numbers; it holds no lock of the interpreter while it runs.
+
+    Floating-point numbers are added in the order that is written, so that bits do not depend on the processor.
+    """
+    import numba
+
+    try:
+        made = numba.njit(nogil=True, cache=True)(function)
+    except (RuntimeError, OSError):
+        # no folder to keep machine code in: neither beside the file nor in the user's cache
+        made = numba.njit(nogil=True)(function)
+    return cast("Function", made)

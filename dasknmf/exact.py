@@ -1,0 +1,104 @@
+"""What models are worth on A itself: objectives in float64, and errors on what was held out, in one read each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dasknmf.driver import total_of
+from dasknmf.model import Exact
+from dasknmf.panels import exact_sums, factors_of, place
+from dasknmf.unseen import Diagonal, group_overlap
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from dasknmf.engine.executor import Executor, Handle
+    from dasknmf.engine.mask import Mask
+    from dasknmf.engine.sweep import Operator, Sweep
+    from dasknmf.solvers.face import Rows
+
+
+def unseen_of(operator: Operator, executor: Executor, *, diagonal: bool) -> list[Handle | None]:
+    """Return, for each row panel, what does not count: nothing, or the diagonal that the operator has."""
+    if diagonal:
+        return [None] * len(operator.panels)
+    exact = np.asarray(operator.diagonal, dtype=np.float64)
+    return executor.put([Diagonal(part) for part in operator.panels.split(exact)], label="diagonal")
+
+
+def sum_of_squares_of(operator: Operator, *, diagonal: bool) -> float:
+    """Return ‖A‖² over the entries that count."""
+    if diagonal:
+        return operator.sum_of_squares
+    exact = np.asarray(operator.diagonal, dtype=np.float64)
+    off = operator.sum_of_squares - float(exact @ exact)
+    # nothing but the diagonal: what is left is rounding
+    return off if off > 1e-12 * operator.sum_of_squares else 0.0
+
+
+def exact_errors(
+    operator: Sweep, executor: Executor, models: Sequence[Rows], *, diagonal: bool = True
+) -> list[Exact]:
+    """Return the squared error of each model on A, in float64, from one read.
+
+    Parameters
+    ----------
+    operator : Sweep
+        The matrix.
+    executor : Executor
+        The operator's own.
+    models : sequence of Rows
+        W and Hᵀ of each.
+    diagonal : bool
+        False leaves i = j out.
+    """
+    panels = place(dict(enumerate(models)), operator.panels, executor)
+    count = len(panels)
+    W, H = (executor.map(factors_of, panels, [name] * count, label="factors") for name in ("W", "H"))
+    cross = operator.inner(W, H, models=len(models))
+    unseen = unseen_of(operator, executor, diagonal=diagonal)
+    sums = total_of(executor.get(executor.map(exact_sums, panels, unseen, label="objective")))
+    squares = sum_of_squares_of(operator, diagonal=diagonal)
+    found = []
+    for index, inside in enumerate(cross):
+        own = sums[index]
+        seen = float(inside) - own.get("cross", 0.0)
+        gram = float(np.vdot(own["gram_W"], own["gram_H"])) - own.get("unseen", 0.0)
+        found.append(Exact(max(0.0, squares - 2 * seen + gram), squares))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutErrors:
+    """Errors on entries that models have not seen.
+
+    Attributes
+    ----------
+    by_group : ndarray, shape (models, gene groups)
+        ‖A − WH‖² over the held-out pairs of the genes of a group.
+    sum_of_squares : float
+        ‖A‖² over all held-out pairs.
+    """
+
+    by_group: NDArray[np.float64]
+    sum_of_squares: float
+
+    @property
+    def relative(self) -> NDArray[np.float64]:
+        """Squared error over ‖A‖², held-out pairs only, shape (models,)."""
+        return np.asarray(self.by_group.sum(axis=1) / (self.sum_of_squares or 1.0))
+
+
+def held_out_errors(operator: Sweep, executor: Executor, models: Sequence[Rows], mask: Mask) -> HeldOutErrors:
+    """Return the squared error of each model on the pairs a mask holds out, in float64, from one read."""
+    panels = place(dict(enumerate(models)), operator.panels, executor)
+    count = len(panels)
+    W, H = (executor.map(factors_of, panels, [name] * count, label="factors") for name in ("W", "H"))
+    cross, squares = operator.held_out(W, H, models=len(models), mask=mask)
+    own = np.stack([group_overlap(mask, rows["W"], rows["H"]) for rows in models])
+    return HeldOutErrors(squares - 2 * cross + own, float(squares.sum()))

@@ -1,0 +1,160 @@
+"""The sketch of a network for a run: taken from beside the store where it was kept, otherwise made and kept."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.engine.sketch import Sketch, make_sketches, sketch_width
+from dasknmf.errors import DasknmfError
+from dasknmf.events import SketchSwept
+from dasknmf.storage import exists, is_remote, local_path, open_store, publish
+
+if TYPE_CHECKING:
+    from dasknmf.engine.executor import Executor
+    from dasknmf.engine.mask import Mask
+    from dasknmf.engine.sweep import Sweep
+    from dasknmf.events import Listener
+    from dasknmf.network.store import Network
+
+FORMAT = "dasknmf-sketch"
+#: Of the format, and of the way sketches are made: another version is made anew.
+VERSION = 1
+#: Largest sketch that is kept, and that goes as a whole to a task: 2 million genes at a width of 64.
+LARGEST = 2**30
+#: How far the vectors that are read may be from unit length: rounding is 1e-6, a lost chunk far more.
+LOST = 1e-3
+
+logger = logging.getLogger("dasknmf")
+
+
+def sketches_for(
+    network: Network | None,
+    operator: Sweep,
+    executor: Executor,
+    k: int,
+    *,
+    diagonal: bool = True,
+    mask: Mask | None = None,
+    keep: bool = True,
+    listener: Listener,
+) -> list[Sketch]:
+    """Return the sketch of A, and with a mask that of A without what is held out.
+
+    Parameters
+    ----------
+    network : Network, optional
+        The store, beside which the sketch of A is kept; nothing is kept of a matrix in memory.
+    operator : Sweep
+        The matrix.
+    executor : Executor
+        The operator's own.
+    k : int
+        Largest rank to be fitted.
+    diagonal : bool
+        False leaves the diagonal out.
+    mask : Mask, optional
+        What the second sketch does not see; it is not kept.
+    keep : bool
+        Use, and leave, a sketch beside the store.
+    listener : callable
+        Receives :class:`dasknmf.events.SketchSwept`.
+    """
+    began = time.perf_counter()
+    place = _place(network, k, diagonal=diagonal) if network is not None and keep else None
+    found = _read(place, network, operator, executor) if place and network else None
+
+    def tell(sweep: int, most: int, captured: float) -> None:
+        listener(SketchSwept(sweep, most, captured, time.perf_counter() - began))
+
+    made = []
+    if found is None or mask is not None:
+        made = make_sketches(
+            operator, executor, k, mask=mask, whole=found is None, diagonal=diagonal, on_sweep=tell
+        )
+    if found is None and place and network:
+        _keep(made[0], place, network, executor)
+    return made if found is None else [found, *made]
+
+
+def vectors_of(sketch: Sketch, executor: Executor) -> np.ndarray[Any, Any]:
+    """Bring the vectors of a sketch here, shape (n, p)."""
+    return np.concatenate(executor.get(sketch.vectors))
+
+
+def _place(network: Network, k: int, *, diagonal: bool) -> str:
+    width = sketch_width(network.n, k)
+    return f"{network.location}.sketch/width{width}{'' if diagonal else '-no-diagonal'}.zarr"
+
+
+def _identity(network: Network) -> dict[str, Any]:
+    return {"format": FORMAT, "version": VERSION, "network_checksum": network.header.checksum}
+
+
+def _read(place: str, network: Network, operator: Sweep, executor: Executor) -> Sketch | None:
+    """Return the sketch that was kept, if it is whole and of this network."""
+    import zarr
+
+    if not exists(place, storage_options=network.storage_options):
+        return None
+    try:
+        group = zarr.open_group(
+            open_store(place, mode="r", storage_options=network.storage_options), mode="r"
+        )
+        about: dict[str, Any] = dict(group.attrs)
+        if not about.get("complete") or {**about, **_identity(network)} != about:
+            return None
+        values, residuals, vectors = (
+            np.asarray(group[name][...])  # type: ignore[index]
+            for name in ("values", "residuals", "vectors")
+        )
+        lengths = np.einsum("np,np->p", vectors, vectors, dtype=np.float64)
+        if vectors.shape != (network.n, len(values)) or np.abs(lengths - 1).max(initial=0) > LOST:
+            return None
+        return Sketch(
+            values,
+            residuals,
+            executor.put(operator.panels.split(vectors), label="vectors"),
+            float(about["sum_of_squares"]),
+            float(about["captured"]),
+            int(about["sweeps"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        logger.info("the sketch at %s cannot be read (%s) and is made anew", place, error)
+        return None
+
+
+def _keep(sketch: Sketch, place: str, network: Network, executor: Executor) -> None:
+    """Leave a sketch beside its network, where that can be written."""
+    import zarr
+
+    if 4 * network.n * len(sketch.values) > LARGEST:
+        return
+    options = network.storage_options
+    try:
+        if not is_remote(place):
+            local_path(place).parent.mkdir(exist_ok=True)
+        with publish(place, overwrite=True, storage_options=options) as target:
+            group = zarr.open_group(open_store(target, mode="a", storage_options=options), mode="w")
+            arrays = {
+                "values": sketch.values,
+                "residuals": sketch.residuals,
+                "vectors": vectors_of(sketch, executor),
+            }
+            for name, array in arrays.items():
+                chunks = (min(2**14, max(1, len(array))), *array.shape[1:])
+                group.create_array(name, shape=array.shape, dtype=array.dtype, chunks=chunks)[...] = array
+            group.attrs.update(
+                {
+                    **_identity(network),
+                    "sum_of_squares": sketch.sum_of_squares,
+                    "captured": sketch.captured,
+                    "sweeps": sketch.sweeps,
+                    "complete": True,
+                }
+            )
+    except (OSError, DasknmfError, ValueError) as error:
+        logger.info("the sketch is not kept at %s (%s); the next run makes it anew", place, error)

@@ -1,0 +1,227 @@
+"""The stages of a run: sketch, fits on the sketch, iterations on A. What they share is a Session."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from dasknmf.driver import Run
+from dasknmf.events import ModelsFitted
+from dasknmf.exact import sum_of_squares_of, unseen_of
+from dasknmf.model import Model
+from dasknmf.progress import silent
+from dasknmf.sketched import FACTOR, Batch, Facts, Start, fit_batch, make_batches, start_rows
+from dasknmf.sketching import sketches_for, vectors_of
+from dasknmf.solvers import solver_of
+from dasknmf.solvers.initial import column_choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from dasknmf.driver import Snapshot
+    from dasknmf.engine.executor import Executor, Handle
+    from dasknmf.engine.mask import Mask
+    from dasknmf.engine.sketch import Sketch
+    from dasknmf.engine.sweep import Sweep
+    from dasknmf.events import Listener
+    from dasknmf.matrices import Given
+    from dasknmf.options import ModelOptions, RunOptions
+
+
+@dataclass
+class Session:
+    """A network, opened for a run on an executor.
+
+    ``before`` is the seconds spent before, by the run that is resumed.
+    """
+
+    given: Given
+    operator: Sweep
+    executor: Executor
+    run: RunOptions
+    listener: Listener = silent
+    keep_sketch: bool = True
+    before: float = 0.0
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return self.before + time.perf_counter() - self.began
+
+    @property
+    def diagonal(self) -> bool:
+        """Whether the diagonal counts."""
+        return self.run.diagonal == "keep"
+
+    def sketches(self, k: int, mask: Mask | None = None) -> list[Sketch]:
+        """Return the sketch of A for ranks up to ``k``, and with a mask that of A without what is held out."""
+        return sketches_for(
+            self.given.network,
+            self.operator,
+            self.executor,
+            k,
+            diagonal=self.diagonal,
+            mask=mask,
+            keep=self.keep_sketch,
+            listener=self.listener,
+        )
+
+    def start(
+        self, models: Sequence[ModelOptions], starts: Sequence[Start], sketch: Sketch | None
+    ) -> list[Model]:
+        """Return models at their starts, for iterations on A; random columns of it take one read for all."""
+        n, total = self.operator.n, self.operator.total
+        spectrum = (sketch.values, vectors_of(sketch, self.executor)) if sketch else None
+        drawn = {
+            i: column_choice(n, model.n_components, seed=model.seed, dtype=FACTOR)
+            for i, model in enumerate(models)
+            if model.init == "random_acol" and starts[i] is None
+        }
+        columns: dict[int, NDArray[Any]] = {}
+        if drawn:
+            AX = self.operator @ np.concatenate(list(drawn.values()), axis=1)
+            cuts = np.cumsum([X.shape[1] for X in drawn.values()])[:-1]
+            columns = dict(zip(drawn, np.split(AX, cuts, axis=1), strict=True))
+        return [
+            Model(
+                model.name,
+                solver_of(model),
+                start_rows(model, start, n=n, total=total, spectrum=spectrum, columns=columns.get(i)),
+            )
+            for i, (model, start) in enumerate(zip(models, starts, strict=True))
+        ]
+
+    def fit_on_sketch(
+        self,
+        sketch: Sketch,
+        models: Sequence[ModelOptions],
+        starts: Sequence[Start],
+        *,
+        chain: bool = False,
+        mask: Mask | None = None,
+        kept: Kept | None = None,
+    ) -> list[Model]:
+        """Fit models on a sketch, a batch a task, and return them in their order.
+
+        Parameters
+        ----------
+        sketch : Sketch
+            Of A, or with ``mask`` of A without what is held out.
+        models : sequence of ModelOptions
+            The models.
+        starts : sequence of (W, H) or None
+            Where to start.
+        chain : bool
+            Start each rank from the one below.
+        mask : Mask, optional
+            What does not count.
+        kept : Kept, optional
+            Keeps batches that are done, so that a run that is resumed does not do them again.
+        """
+        trace = 0.0 if self.diagonal else float(np.asarray(self.operator.diagonal, np.float64).sum())
+        facts = Facts(
+            self.operator.n,
+            sketch.values,
+            sketch.sum_of_squares,
+            self.operator.total - trace,
+            self.diagonal,
+            mask,
+        )
+        run = replace(self.run, max_seconds=self._seconds_left())
+        batches = make_batches(models, starts, run, chain=chain)
+        found = dict(kept.read(batches)) if kept else {}
+        todo = [number for number in range(len(batches)) if number not in found]
+        began, done = self.seconds, 0
+        for number, made in zip(
+            todo, self._stream([batches[number] for number in todo], sketch, facts), strict=True
+        ):
+            found[number] = made
+            if kept:
+                kept.save(number, made)
+            done += len(made)
+            left = sum(len(batches[other].models) for other in todo) - done
+            each = (self.seconds - began) / done
+            self.listener(ModelsFitted(len(models) - left, len(models), self.seconds, each * left))
+        placed = {
+            i: model
+            for number, made in found.items()
+            for i, model in zip(batches[number].indices, made, strict=True)
+        }
+        return [placed[i] for i in range(len(models))]
+
+    def _stream(self, batches: list[Batch], sketch: Sketch, facts: Facts) -> Iterator[list[Model]]:
+        if not batches:
+            return
+        vectors = self.executor.map(_whole, [sketch.vectors], label="vectors")
+        capacity = self.executor.capacity
+        if len(batches) == 1 and capacity.local:
+            # one batch has all threads for itself, and its iterations can be followed
+            yield fit_batch(batches[0], vectors[0], facts, capacity.threads, self.listener)
+            return
+        threads = 1 if capacity.local else max(1, capacity.threads // -(-len(batches) // capacity.processes))
+        count = len(batches)
+        yield from self.executor.stream(
+            fit_batch, batches, vectors * count, [facts] * count, [threads] * count, label="fit"
+        )
+
+    def _seconds_left(self) -> float | None:
+        if self.run.max_seconds is None:
+            return None
+        return max(1e-3, self.run.max_seconds - self.seconds)
+
+    def iterate(
+        self, models: list[Model], *, most: int | None = None, snapshot: Snapshot | None = None
+    ) -> None:
+        """Iterate models on A until each has stopped, or after a sketch ``most`` times."""
+        run = self.run if most is None else replace(self.run, max_iter=most, tol_objective=0.0)
+        Run(
+            self.operator,
+            self.executor,
+            models,
+            run,
+            bytes_per_sweep=self.operator.plan.weight,
+            listener=self.listener,
+            snapshot=snapshot,
+            seconds=self.seconds,
+            unseen=unseen_of(self.operator, self.executor, diagonal=self.diagonal),
+            sum_of_squares=sum_of_squares_of(self.operator, diagonal=self.diagonal),
+        ).go()
+
+    def polish(self, models: list[Model], *, snapshot: Snapshot | None = None) -> None:
+        """Iterate models that were fitted on the sketch on A, a few times."""
+        for model in models:
+            if not model.sketched:
+                model.sketched, model.sketch_reason = len(model.objective), model.stop_reason
+                model.state, model.stop_reason = None, ""
+        if self.run.polish:
+            self.iterate(models, most=self.run.polish, snapshot=snapshot)
+        for model in models:
+            exact = len(model.objective) - model.sketched
+            model.converged = model.converged or model.sketch_reason not in _CUT_SHORT
+            model.stop_reason = f"{model.sketch_reason} on the sketch, then {exact} iteration(s) on A"
+
+
+#: Reasons to stop that say nothing of convergence.
+_CUT_SHORT = ("max_iter reached", "max_seconds reached")
+
+
+class Kept(Protocol):
+    """Keeps batches that are done, so that a run that is resumed does not do them again."""
+
+    def read(self, batches: Sequence[Batch]) -> Iterable[tuple[int, list[Model]]]:
+        """Yield the number and the models of each batch that is there."""
+        ...
+
+    def save(self, number: int, models: list[Model]) -> None:
+        """Keep a batch."""
+        ...
+
+
+def _whole(vectors: Sequence[Handle]) -> NDArray[Any]:
+    return np.concatenate(vectors)
