@@ -20,13 +20,24 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     choices = {"init": [start for start in STARTS if start != "given"], "diagonal": ["keep", "ignore"]}
     helps = {
-        "init": "Start; restarts need random.",
+        "init": (
+            "Start; auto is nndsvd, nndsvda for mu, which do not depend on --seed. Restarts need random_acol, means of "
+            "random columns of the network, or random."
+        ),
         "diagonal": "ignore leaves the diagonal out of the objective.",
-        "max_iter": "Most iterations, of two reads each.",
+        "max_iter": "Most iterations, on the sketch, or with --exact on the network.",
         "tol": "Stop at this norm of the projected gradient, relative to A·X.",
         "tol_objective": "Stop when ten iterations lower the objective by less than this share.",
         "max_seconds": "Stop after so many seconds.",
-        "bound": "Also compute the Eckart–Young bound, in a few more reads.",
+        "bound": (
+            "Also report the Eckart–Young bound, which no factors of this rank can be better than. The sketch has it; "
+            "with --exact it takes a few more reads."
+        ),
+        "exact": (
+            "Do all iterations on the network, two reads of it each, instead of on its sketch, which takes at most 8 "
+            "reads in all."
+        ),
+        "polish": "Most iterations on the network that follow those on the sketch, two reads each.",
     }
     for field in reversed([*fields(ModelOptions), *fields(RunOptions)]):
         if field.name in ("n_components", "solver", "seed"):
@@ -38,7 +49,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         elif isinstance(field.default, bool):
             flag = f"{flag}/--no-{field.name}"
         else:
-            settings["type"] = int if field.name == "max_iter" else float
+            settings["type"] = int if isinstance(field.default, int) else float
         penalty = f"{field.name[:2].upper()} penalty of {field.name[-1]}."
         command = click.option(flag, field.name, help=helps.get(field.name, penalty), **settings)(command)
     return command
