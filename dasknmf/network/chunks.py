@@ -53,12 +53,16 @@ class PlainChunks:
             If it is cut short.
         """
         path = self.folder / "c" / str(i) / str(j)
+        size = self.dtype.itemsize * self.side**2 + _CHECKSUM_BYTES
+        content = np.empty(size, dtype=np.uint8)
         try:
-            content = np.fromfile(path, dtype=np.uint8)
+            # one call for the whole file, so that the kernel asks a cold disk for all of it at once
+            with path.open("rb", buffering=0) as file:
+                whole = file.readinto(content.data) == size and not file.read(1)
         except FileNotFoundError:
             return None
-        if len(content) != self.dtype.itemsize * self.side**2 + _CHECKSUM_BYTES:
-            msg = f"{path} is damaged: it has {len(content):,} bytes; import the network again"
+        if not whole:
+            msg = f"{path} is damaged: it has {path.stat().st_size:,} bytes; import the network again"
             raise FormatError(msg)
         values = content[:-_CHECKSUM_BYTES].view(self.dtype.newbyteorder("<")).reshape(self.side, self.side)
         return values[:rows, :columns]

@@ -7,18 +7,17 @@ loaded with the first coded tile.
 
 from __future__ import annotations
 
-import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from dasknmf.compiling import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-_compiling = threading.Lock()
-_kernels: dict[str, Callable[..., None]] = {}
 
 
 def decode(codes: NDArray[Any], scale: np.float32) -> NDArray[np.float32]:
@@ -41,35 +40,15 @@ def decode(codes: NDArray[Any], scale: np.float32) -> NDArray[np.float32]:
     # a tile at the edge is a view of a padded chunk
     flat = np.require(codes, codes.dtype.newbyteorder("="), ["C", "A"]).reshape(-1)
     weights = np.empty(codes.shape, dtype=np.float32)
-    kernel = _kernel(flat.dtype.name)
-    kernel(flat.view(np.uint16) if flat.dtype == np.float16 else flat, np.float32(scale), weights.reshape(-1))
+    kind = flat.dtype.kind
+    # float16 is given as its bits
+    _kernel(kind)(flat.view(np.uint16) if kind == "f" else flat, np.float32(scale), weights.reshape(-1))
     return weights
 
 
-def _kernel(storage: str) -> Callable[..., None]:
-    """Return the kernel for these codes, compiled at the first use unless it is on disk."""
-    if storage not in _kernels:
-        with _compiling:
-            if storage not in _kernels:
-                _kernels[storage] = _compile(storage)
-    return _kernels[storage]
-
-
-def _compile(storage: str) -> Callable[..., None]:
-    import numba
-    from numba.core import types
-
-    kind = types.uint8 if storage == "uint8" else types.uint16
-    signature = types.void(
-        types.Array(kind, 1, "C", readonly=True), types.float32, types.Array(types.float32, 1, "C")
-    )
-    loop = _from_half if storage == "float16" else _from_integer
-    try:
-        made: Callable[..., None] = numba.njit(signature, nogil=True, cache=True)(loop)
-    except (RuntimeError, OSError):
-        # no folder to keep machine code in: neither beside this file nor in the user's cache
-        made = numba.njit(signature, nogil=True)(loop)
-    return made
+@cache
+def _kernel(kind: str) -> Callable[..., None]:
+    return compiled(_from_half if kind == "f" else _from_integer)
 
 
 # What follows is compiled.

@@ -198,24 +198,6 @@ def test_every_float16_is_decoded(tmp_path: Path) -> None:
     np.testing.assert_array_equal(decode(padded.astype(">f2"), np.float32(1)), padded.astype(np.float32))
 
 
-def test_decoding_needs_no_folder_for_machine_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    import numba
-
-    from dasknmf.network import decode as module
-
-    compiled = numba.njit
-
-    def no_folder(*arguments: object, cache: bool = False, **options: object) -> object:
-        if cache:
-            msg = "cannot cache function: no locator available"
-            raise RuntimeError(msg)
-        return compiled(*arguments, **options)
-
-    monkeypatch.setattr(numba, "njit", no_folder)
-    monkeypatch.setattr(module, "_kernels", {})
-    assert decode(np.array([2], dtype=np.uint8), np.float32(0.5)).tolist() == [1]
-
-
 @pytest.mark.parametrize("storage", CODED)
 def test_weights_above_float16_are_scaled(tmp_path: Path, storage: str) -> None:
     A = np.array([[0, 3e9, 1], [3e9, 0, 2e5], [1, 2e5, 7e4]], dtype=np.float32)
