@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 A = planted(200, 5, seed=0)
-OPTIONS: dict[str, Any] = {"max_iter": 30, "tol": 0, "tol_objective": 0, "init": "random"}
+OPTIONS: dict[str, Any] = {"max_iter": 30, "tol": 0, "tol_objective": 0, "init": "random", "exact": True}
 
 
 class Stopped(Exception):  # noqa: N818
@@ -55,7 +55,7 @@ def test_a_resumed_run_ends_in_the_same_bits(tmp_path: Path, solver: str, diagon
 
 def test_several_models_of_which_one_has_ended_resume(tmp_path: Path) -> None:
     models = [{"n_components": 1}, {"n_components": 5}, {"n_components": 3, "solver": "mu"}]
-    options = {"max_iter": 40, "tol": 1e-4, "tol_objective": 0}
+    options = {"max_iter": 40, "tol": 1e-4, "tol_objective": 0, "exact": True}
     whole = dasknmf.nmf_many(A, models, **options)
     assert whole["hals-k1"].attrs["n_iter"] < 30 < whole["hals-k5"].attrs["n_iter"]
     place = tmp_path / "run.checkpoint"
@@ -96,7 +96,7 @@ def kill(event):
         os.kill(os.getpid(), signal.SIGKILL)
 
 dasknmf.nmf(
-    "net.zarr", 4, init="random", max_iter=30, tol=0, tol_objective=0, progress=kill,
+    "net.zarr", 4, init="random", max_iter=30, tol=0, tol_objective=0, exact=True, progress=kill,
     checkpoint="killed.zarr.checkpoint", checkpoint_seconds=None, checkpoint_iterations=5,
 )
 """
@@ -106,7 +106,7 @@ def test_kill_9_of_a_fit_loses_at_most_the_last_stretch(tmp_path: Path) -> None:
     dasknmf.import_network(A, tmp_path / "net.zarr", tile=64)
     killed = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, check=False)
     assert killed.returncode == -signal.SIGKILL
-    options = ["--init", "random", "--max-iter", "30", "--tol", "0", "--tol-objective", "0"]
+    options = ["--exact", "--init", "random", "--max-iter", "30", "--tol", "0", "--tol-objective", "0"]
     command = [sys.executable, "-m", "dasknmf", "fit", "net.zarr", "-k", "4", *options]
     again = subprocess.run(
         [*command, "-o", "killed.zarr", "--resume"], cwd=tmp_path, capture_output=True, text=True, check=True
@@ -120,7 +120,7 @@ def test_kill_9_of_a_fit_loses_at_most_the_last_stretch(tmp_path: Path) -> None:
 
 
 def test_without_a_checkpoint_resume_starts_at_the_beginning(tmp_path: Path) -> None:
-    fit = dasknmf.nmf(A, 2, max_iter=3, checkpoint=tmp_path / "none", resume=True)
+    fit = dasknmf.nmf(A, 2, max_iter=3, exact=True, checkpoint=tmp_path / "none", resume=True)
     assert fit.attrs["n_iter"] == 3
 
 
@@ -151,7 +151,8 @@ def test_a_damaged_checkpoint_is_one_clear_error(tmp_path: Path, damage: str) ->
 def test_another_start_is_another_run(tmp_path: Path) -> None:
     place = tmp_path / "run.checkpoint"
     rng = np.random.default_rng(0)
-    options: dict[str, Any] = {"max_iter": 20, "tol": 0, "tol_objective": 0, "H": rng.random((3, 200))}
+    H = rng.random((3, 200))
+    options: dict[str, Any] = {"max_iter": 20, "tol": 0, "tol_objective": 0, "exact": True, "H": H}
     W = rng.random((200, 3))
     with pytest.raises(Stopped):
         dasknmf.nmf(A, 3, W=W, **options, checkpoint=place, checkpoint_iterations=2, progress=stop_after(5))

@@ -52,7 +52,8 @@ def test_from_edges_to_top_genes(folder: Path) -> None:
     model = json.loads(fitted.stdout)["models"]["hals-k3"]
     fit = dasknmf.load(folder / "fit.zarr")
     assert model["relative_error"] == fit.attrs["relative_error"]
-    assert "iteration 1: relative error" in fitted.stderr
+    assert "sketch: read 1 of at most 8, 100.0% of ‖A‖² in its leading part" in fitted.stderr
+    assert "iteration(s) on A" in model["stop_reason"]
     quiet = dasknmf_command("-q", "fit", "net.zarr", "-k", "3", "-o", "again.zarr", cwd=folder)
     assert quiet.stderr == ""
     np.testing.assert_array_equal(dasknmf.load(folder / "again.zarr")["W"], fit["W"])
@@ -143,6 +144,8 @@ def test_json_has_null_where_there_is_no_number(folder: Path, options: list[str]
         "random",
         "--max-iter",
         "2",
+        "--polish",
+        "0",
         "--json",
     ]
     done = invoke(*arguments, *options, "-o", str(folder / "fit.zarr"))
@@ -158,7 +161,8 @@ def test_json_has_null_where_there_is_no_number(folder: Path, options: list[str]
 @pytest.mark.cluster
 def test_dask_says_nothing_through_the_command_line(folder: Path) -> None:
     dasknmf.import_network(planted(40, 3, seed=0), folder / "net.zarr")
-    arguments = ["fit", "net.zarr", "-k", "2", "--max-iter", "2", "--scheduler", "local", "--workers", "1"]
+    arguments = ["fit", "net.zarr", "-k", "2", "--exact", "--no-bound", "--init", "random", "--max-iter", "2"]
+    arguments += ["--scheduler", "local", "--workers", "1"]
     quiet = dasknmf_command("-q", *arguments, "-o", "quiet.zarr", cwd=folder)
     loud = dasknmf_command(*arguments, "-o", "loud.zarr", cwd=folder)
     for line in ("Scheduler at", "Start Nanny", "Receive client connection"):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from distributed import Client
 
-OPTIONS = {"max_iter": 8, "tol": 0, "tol_objective": 0, "seed": 3, "init": "random"}
+OPTIONS = {"max_iter": 8, "tol": 0, "tol_objective": 0, "seed": 3, "init": "random", "exact": True}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,14 @@ def test_nndsvd_too(store: Path, client: Client) -> None:
 def test_a_matrix_in_memory_too(client: Client, solver: str, diagonal: str, k: int, order: str) -> None:
     # arrays come off the wire at odd addresses and in C order, and products of small k are the most delicate
     A = np.asarray(planted(300, 4, seed=1), dtype=np.float32, order=order)
-    options = {"solver": solver, "diagonal": diagonal, "max_iter": 3, "tol": 0, "init": "random"}
+    options = {
+        "solver": solver,
+        "diagonal": diagonal,
+        "max_iter": 3,
+        "tol": 0,
+        "init": "random",
+        "exact": True,
+    }
     serial = dasknmf.nmf(A, k, scheduler="serial", **options)
     assert same_bits(dasknmf.nmf(A, k, scheduler=client, **options), serial)
 

@@ -146,7 +146,7 @@ def test_the_demonstration_finds_the_planted_modules(demonstration):
 def test_everything_the_demonstration_made_is_in_its_folder(demonstration):
     result, _ = demonstration
     names = {path.name for path in result.folder.iterdir()}
-    assert names == {"network.zarr", "fit.zarr", "top_genes.tsv", "demo.png"}
+    assert names == {"network.zarr", "network.zarr.sketch", "fit.zarr", "top_genes.tsv", "demo.png"}
     assert (
         dasknmf.open_network(result.folder / "network.zarr").header.checksum == result.network.header.checksum
     )
@@ -161,7 +161,12 @@ def test_without_matplotlib_only_the_picture_is_missing(demonstration, tmp_path,
     (tmp_path / "demo.png").write_text("of an earlier demonstration")
     said = []
     again = run_demo(tmp_path, synthetic=True, echo=said.append)
-    assert {path.name for path in tmp_path.iterdir()} == {"network.zarr", "fit.zarr", "top_genes.tsv"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "network.zarr",
+        "network.zarr.sketch",
+        "fit.zarr",
+        "top_genes.tsv",
+    }
     assert again.figure is None
     assert any(line.startswith("no picture: drawing a figure needs matplotlib") for line in said)
     np.testing.assert_array_equal(again.fit["W"], result.fit["W"])

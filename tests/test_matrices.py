@@ -110,7 +110,9 @@ def test_an_option_that_cannot_be_used_is_one_clear_error(options: dict[str, Any
 def test_models_that_would_be_the_same_are_refused() -> None:
     with pytest.raises(InputError, match="there is none"):
         dasknmf.nmf_many(A, [])
-    with pytest.raises(InputError, match=r"hals-k2 is there 2 times; .* restarts need init='random'"):
+    with pytest.raises(
+        InputError, match=r"hals-k2 is there 2 times; .* restarts need init='random_acol' \(or"
+    ):
         dasknmf.nmf_many(A, [{"n_components": 2, "seed": 0}, {"n_components": 2, "seed": 1}])
     assert ModelOptions(2).init == "nndsvd"
     assert ModelOptions(2, solver="mu").init == "nndsvda"

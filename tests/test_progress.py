@@ -82,7 +82,8 @@ def test_quiet_is_silent_and_a_file_gets_log_lines() -> None:
 
 def test_the_time_left_is_that_of_the_iterations_to_come() -> None:
     events: list[object] = []
-    dasknmf.nmf(planted(60, 3, seed=0), 3, max_iter=5, tol=0, tol_objective=0, progress=events.append)
+    options = {"max_iter": 5, "tol": 0, "tol_objective": 0, "exact": True}
+    dasknmf.nmf(planted(60, 3, seed=0), 3, **options, progress=events.append)
     left = [event.seconds_left for event in events if isinstance(event, IterationEnded)]
     assert all(seconds > 0 for seconds in left[:-1])
     assert left[-1] == 0

@@ -84,7 +84,8 @@ def project(
     partial = max(touched, default=0) * widest * 4
     reading = capacity.threads * tile_bytes
     # a block of rows of one model in float64, three at a time, or a strip of the final sweep
-    updating = capacity.threads * max(3 * rows * -(-columns // live), 6 * plan.grid.tile * STRIP) * 8
+    strip = min(n, plan.grid.tile) * max(STRIP, largest)
+    updating = capacity.threads * max(3 * rows * -(-columns // live), 6 * strip) * 8
     # a batch on the sketch: both factors, their products and what an update makes
     fitting = capacity.threads * 8 * n * max(BATCH, largest) * 4
     interpreter = PROCESS + COMPILER

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dasknmf
 from dasknmf.engine import compiled
 from dasknmf.engine.kernels import add_products
 from dasknmf.network.sparse_tile import SparseTile
@@ -159,12 +160,14 @@ def test_without_a_place_for_machine_code_it_is_compiled_each_time(monkeypatch, 
     np.testing.assert_allclose(Y_i, block @ X, rtol=1e-6)
 
 
-def test_a_dense_network_never_loads_numba(tmp_path) -> None:
-    np.save(tmp_path / "dense.npy", planted(40, 3, seed=0))
+def test_numba_is_loaded_by_a_fit_and_not_by_what_reads_networks_and_factors(tmp_path) -> None:
+    dasknmf.import_network(planted(40, 3, seed=0), tmp_path / "net.zarr")
+    dasknmf.save(dasknmf.nmf(tmp_path / "net.zarr", 2, max_iter=3), tmp_path / "fit.zarr")
     code = (
-        "import sys, numpy, dasknmf; "
-        f"dasknmf.nmf(numpy.load({str(tmp_path / 'dense.npy')!r}), 2, max_iter=3, workers=1); "
-        "print('numba' in sys.modules)"
+        "import sys, dasknmf; dasknmf.open_network('net.zarr'); dasknmf.top_genes(dasknmf.load('fit.zarr')); "
+        "print('numba' in sys.modules); dasknmf.nmf('net.zarr', 2, max_iter=3); print('numba' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split()[-1] == "False"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["False", "True"]

@@ -14,6 +14,7 @@ import dasknmf
 from dasknmf.driver import Run
 from dasknmf.engine.executor import Threads
 from dasknmf.engine.sweep import Sweep
+from dasknmf.exact import sum_of_squares_of, unseen_of
 from dasknmf.model import Model
 from dasknmf.options import RunOptions
 from dasknmf.progress import silent
@@ -66,8 +67,17 @@ def run_float64(
     model = Model(solver, SOLVERS[solver](**penalties), {"W": W.copy(), "H": H.T.copy()})
     with Threads(2) as executor:
         operator = Sweep.of_array(A, executor, tile=tile)
-        options = RunOptions(max_iter=iterations, tol=0, tol_objective=0, diagonal=diagonal)
-        Run(operator, executor, [model], options, bytes_per_sweep=1, listener=silent).go()
+        options = RunOptions(max_iter=iterations, tol=0, tol_objective=0)
+        Run(
+            operator,
+            executor,
+            [model],
+            options,
+            bytes_per_sweep=1,
+            listener=silent,
+            unseen=unseen_of(operator, executor, diagonal=diagonal == "keep"),
+            sum_of_squares=sum_of_squares_of(operator, diagonal=diagonal == "keep"),
+        ).go()
     return model
 
 
