@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dasknmf.network.readers import import_network
     from dasknmf.network.store import Network, open_network
     from dasknmf.results import load, save
+    from dasknmf.survey import survey, survey_fit
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,8 @@ __all__ = [
     "nmf_many",
     "open_network",
     "save",
+    "survey",
+    "survey_fit",
     "top_genes",
     "transform",
 ]
@@ -44,6 +47,8 @@ _HOMES = {
     "nmf_many": "dasknmf.models",
     "open_network": "dasknmf.network.store",
     "save": "dasknmf.results",
+    "survey": "dasknmf.survey",
+    "survey_fit": "dasknmf.survey",
     "top_genes": "dasknmf.analysis.genes",
     "transform": "dasknmf.models",
 }

@@ -15,6 +15,8 @@ import numpy as np
 
 from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointWritten
+from dasknmf.model import Model
+from dasknmf.solvers import solver_of
 from dasknmf.storage import (
     Location,
     StorageOptions,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dasknmf.events import Listener
-    from dasknmf.model import Model
+    from dasknmf.options import ModelOptions
 
 VERSION = 2
 
@@ -197,6 +199,22 @@ class Checkpoints:
     def remove(self) -> None:
         """Remove the checkpoint: the run is done."""
         remove(self.location, storage_options=self.storage_options)
+
+
+def restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
+    """Return a model as a checkpoint kept it."""
+    solver = solver_of(model)
+    fields = (
+        "objective",
+        "squared_error",
+        "gradient",
+        "stop_reason",
+        "converged",
+        "sketched",
+        "sketch_reason",
+    )
+    history = {name: kept[name] for name in fields}
+    return Model(model.name, solver, kept["rows"], state=solver.restore(kept["state"]), **history)
 
 
 def _read(location: Location, storage_options: StorageOptions) -> Saved:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dasknmf.driver import total_of
+from dasknmf.engine.completion import group_moments
 from dasknmf.model import Exact
 from dasknmf.panels import exact_sums, factors_of, place
-from dasknmf.unseen import Diagonal, group_overlap
+from dasknmf.unseen import Diagonal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,17 +82,12 @@ class HeldOutErrors:
     ----------
     by_group : ndarray, shape (models, gene groups)
         ‖A − WH‖² over the held-out pairs of the genes of a group.
-    sum_of_squares : float
-        ‖A‖² over all held-out pairs.
+    squares : ndarray, shape (gene groups,)
+        ‖A‖² over the same pairs.
     """
 
     by_group: NDArray[np.float64]
-    sum_of_squares: float
-
-    @property
-    def relative(self) -> NDArray[np.float64]:
-        """Squared error over ‖A‖², held-out pairs only, shape (models,)."""
-        return np.asarray(self.by_group.sum(axis=1) / (self.sum_of_squares or 1.0))
+    squares: NDArray[np.float64]
 
 
 def held_out_errors(operator: Sweep, executor: Executor, models: Sequence[Rows], mask: Mask) -> HeldOutErrors:
@@ -100,5 +96,13 @@ def held_out_errors(operator: Sweep, executor: Executor, models: Sequence[Rows],
     count = len(panels)
     W, H = (executor.map(factors_of, panels, [name] * count, label="factors") for name in ("W", "H"))
     cross, squares = operator.held_out(W, H, models=len(models), mask=mask)
-    own = np.stack([group_overlap(mask, rows["W"], rows["H"]) for rows in models])
-    return HeldOutErrors(squares - 2 * cross + own, float(squares.sum()))
+    own = np.stack([_own_squares(mask, rows["W"], rows["H"]) for rows in models])
+    return HeldOutErrors(squares - 2 * cross + own, squares)
+
+
+def _own_squares(mask: Mask, W: NDArray[Any], H: NDArray[Any]) -> NDArray[np.float64]:
+    """Return Σ (WH)_ij² over held-out pairs, by the group of gene i, in float64, shape (groups,)."""
+    groups = len(mask.held)
+    exact = (factor.astype(np.float64) for factor in (W, H))
+    left, right = (group_moments(F, F, mask.group, groups).reshape(groups, -1) for F in exact)
+    return np.asarray(np.einsum("gm,gm->g", left, mask.held.astype(np.float64) @ right))

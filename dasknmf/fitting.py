@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from distributed.system import MEMORY_LIMIT
 
-from dasknmf.checkpoint import Checkpoints, Saved
+from dasknmf.checkpoint import Checkpoints, Saved, restored
 from dasknmf.cluster import executor_for, parse_memory
-from dasknmf.engine.cache import forget
-from dasknmf.engine.memory import USABLE, Projection, check_memory, project
-from dasknmf.errors import DasknmfError
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.exact import exact_errors
 from dasknmf.matrices import Given, as_matrix
 from dasknmf.model import Model, balance
-from dasknmf.network.opened import forget_opened
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
-from dasknmf.solvers import solver_of
-from dasknmf.stages import Session
+from dasknmf.stages import Session, forgetting, plan_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +29,7 @@ if TYPE_CHECKING:
     from dasknmf.engine.sketch import Sketch
     from dasknmf.engine.sweep import Sweep
     from dasknmf.events import Listener
-    from dasknmf.options import FitOptions, ModelOptions
+    from dasknmf.options import FitOptions
     from dasknmf.storage import Location, StorageOptions
 
 
@@ -84,7 +77,9 @@ def fit_models(
     limit = parse_memory(execution.memory_limit)
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
         checkpoints = _checkpoints(given, options, execution, begins)
-        operator, projection = _plan(given, options, executor, limit)
+        operator, projection = plan_run(
+            given, [model.n_components for model in options.models], executor, limit
+        )
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
             RunStarted(
@@ -98,7 +93,7 @@ def fit_models(
                 resumed_at=saved.iteration if saved else 0,
             )
         )
-        try:
+        with forgetting(executor):
             made = _run(
                 given,
                 options,
@@ -110,45 +105,9 @@ def fit_models(
                 execution.progress,
                 keep_sketch=execution.keep_sketch,
             )
-        finally:
-            # of a cluster that is lost there is nothing to forget, and the error that says so must not be hidden
-            with suppress(DasknmfError):
-                executor.everywhere(_forget)
     if checkpoints and not execution.keep_checkpoint:
         checkpoints.remove()
     return made
-
-
-def _forget() -> None:
-    """Give back the memory of a process that ran tasks."""
-    forget()
-    forget_opened()
-
-
-def _plan(
-    given: Given, options: FitOptions, executor: Executor, limit: int | None
-) -> tuple[Sweep, Projection]:
-    """Return the operator, after its memory has been projected and found to fit."""
-    operator = given.operator(executor)
-    ranks = [model.n_components for model in options.models]
-    capacity = executor.capacity
-    projection = project(
-        operator.plan,
-        capacity,
-        columns=sum(ranks),
-        largest=max(ranks),
-        tile_bytes=given.tile_bytes(operator.plan),
-        held=given.memory,
-        live=len(ranks),
-    )
-    allowed = min(limit or capacity.memory, capacity.memory)
-    usable = allowed if executor.local else int(allowed * USABLE)
-    where = "this process" if executor.local else f"each of {capacity.processes} worker processes"
-    check_memory(projection.process, limit=usable, where=where)
-    check_memory(projection.client, limit=MEMORY_LIMIT, where="the client")
-    # half of what is left stays free: other programs, and what no projection sees
-    operator.keep_tiles((usable - projection.process_bytes) // 2)
-    return operator, projection
 
 
 def _checkpoints(
@@ -194,7 +153,7 @@ def _run(
     )
     sketch = _sketch(session, options, resumed=saved is not None)
     if saved:
-        models = [_restored(model, kept) for model, kept in zip(options.models, saved.models, strict=True)]
+        models = [restored(model, kept) for model, kept in zip(options.models, saved.models, strict=True)]
         operator.reads += saved.reads
     elif options.run.exact:
         models = session.start(options.models, starts, sketch)
@@ -258,21 +217,6 @@ def _datasets(
         )
         for model, end, chosen, gauge in zip(models, exact, options.models, gauges, strict=True)
     ]
-
-
-def _restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
-    solver = solver_of(model)
-    fields = (
-        "objective",
-        "squared_error",
-        "gradient",
-        "stop_reason",
-        "converged",
-        "sketched",
-        "sketch_reason",
-    )
-    history = {name: kept[name] for name in fields}
-    return Model(model.name, solver, kept["rows"], state=solver.restore(kept["state"]), **history)
 
 
 def checkpoint_beside(location: Location) -> str:

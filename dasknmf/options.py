@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Start = Literal["auto", "random", "random_acol", "nndsvd", "nndsvda", "given"]
 #: Starts that differ from seed to seed, and what they are called in the name of a model.
 RANDOM = {"random": "seed", "random_acol": "acol"}
+#: With more of it held out, what is left is another network.
+MOST_HELD_OUT = 0.5
 PENALTIES = ("l1_W", "l1_H", "l2_W", "l2_H")
 STARTS: tuple[str, ...] = ("auto", "random", "random_acol", "nndsvd", "nndsvda", "given")
 
@@ -150,6 +152,76 @@ class FitOptions:
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for attributes, checkpoints and comparison."""
         return {"models": [asdict(model) for model in self.models], "run": asdict(self.run)}
+
+
+@dataclass(frozen=True)
+class SurveyOptions:
+    """What a survey of ranks fits.
+
+    Parameters
+    ----------
+    n_components : sequence of int
+        The ranks.
+    restarts : int
+        Fits of each rank, from different starts.
+    solver : str
+        Algorithm of all of them.
+    seed : int
+        Restart r has the seed ``seed + r``; also of the mask, the samples and the bootstraps.
+    init : {"random_acol", "random"}
+        Starts; see :class:`ModelOptions`.
+    held_out : float
+        Share of the pairs of genes that is held out; 0 holds out none.
+    held_out_restarts : int
+        Fits of each rank without what is held out; the one that fits best what it sees is judged.
+    warm_start : bool
+        Start each rank of a restart from its factors of the rank below, and new ones. Restarts then differ less.
+    consensus : {"medoid", "mean"}
+        Which factors of each rank are returned; see :func:`dasknmf.consensus`.
+    penalties : dict
+        ``l1_W, l1_H, l2_W, l2_H`` of all models.
+    """
+
+    n_components: tuple[int, ...]
+    restarts: int = 10
+    solver: str = "hals"
+    seed: int = 0
+    init: Start = "random_acol"
+    held_out: float = 0.05
+    held_out_restarts: int = 3
+    warm_start: bool = False
+    consensus: Literal["medoid", "mean"] = "medoid"
+    penalties: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse values no survey can have."""
+        given = self.n_components
+        ranks = [given] if hasattr(given, "__index__") else list(given)
+        whole_ranks = sorted({whole("n_components", rank, least=1) for rank in ranks})
+        if not whole_ranks:
+            msg = "n_components: there is no rank; give some, such as range(2, 17)"
+            raise InputError(msg)
+        object.__setattr__(self, "n_components", tuple(whole_ranks))
+        for name, least in (("restarts", 1), ("seed", 0), ("held_out_restarts", 1)):
+            object.__setattr__(self, name, whole(name, getattr(self, name), least=least))
+        one_of("init", self.init, tuple(RANDOM))
+        one_of("consensus", self.consensus, ("medoid", "mean"))
+        object.__setattr__(self, "held_out", not_negative("held_out", self.held_out))
+        if self.held_out > MOST_HELD_OUT:
+            msg = f"held_out={self.held_out:g}: needs a share of the gene pairs from 0 to {MOST_HELD_OUT}"
+            raise InputError(msg)
+
+    def models(self, restarts: int, *, first: int = 0) -> tuple[ModelOptions, ...]:
+        """Return the models of all ranks, ``restarts`` of each, rank by rank."""
+        return tuple(
+            ModelOptions(k, solver=self.solver, seed=self.seed + first + r, init=self.init, **self.penalties)
+            for k in self.n_components
+            for r in range(restarts)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options as plain values."""
+        return {**asdict(self), "n_components": list(self.n_components), "penalties": dict(self.penalties)}
 
 
 def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], RunOptions]:

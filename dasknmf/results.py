@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dasknmf.options import ModelOptions, RunOptions
 
 FORMAT = "dasknmf-fit"
+SURVEY = "dasknmf-survey"
 VERSION = "1.0"
 
 #: Every variable a fit holds: its dimensions and what it is.
@@ -182,7 +183,7 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
         msg = f"{where} is not a Zarr group ({type(error).__name__}); needs a result of dasknmf fit"
         raise FormatError(msg) from error
-    if attributes.get("format") != FORMAT:
+    if attributes.get("format") not in (FORMAT, SURVEY):
         msg = (
             f"{where} is a Zarr group but not a dasknmf fit; make one with: dasknmf fit NETWORK -k 32 -o FIT"
         )

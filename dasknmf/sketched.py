@@ -18,14 +18,13 @@ from dasknmf.options import RunOptions
 from dasknmf.progress import silent
 from dasknmf.solvers import solver_of
 from dasknmf.solvers.initial import column_choice, nndsvd_start, random_acol_start, random_start
-from dasknmf.unseen import Both, Diagonal, HeldOut
+from dasknmf.unseen import Diagonal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from dasknmf.engine.mask import Mask
     from dasknmf.events import Listener
     from dasknmf.options import ModelOptions
     from dasknmf.solvers.face import Rows
@@ -41,7 +40,7 @@ Start = tuple[Any, Any] | None
 class Facts:
     """What a fit has to know of the sketched matrix besides its eigenpairs.
 
-    ``diagonal`` is False where A was sketched without its diagonal, ``mask`` says what was held out.
+    ``diagonal`` is False where A was sketched without its diagonal.
     """
 
     n: int
@@ -49,7 +48,6 @@ class Facts:
     sum_of_squares: float
     total: float
     diagonal: bool = True
-    mask: Mask | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +121,7 @@ def fit_batch(
     """
     p = min(len(facts.values), fit_columns(max(model.n_components for model in batch.models)))
     vectors, values = np.ascontiguousarray(vectors[:, :p]), facts.values[:p]
-    # held-out sums go over all genes
-    tile = facts.n if facts.mask is not None else min(PANEL, facts.n)
+    tile = min(PANEL, facts.n)
     panels = Panels(Grid(facts.n, tile), tuple(range(-(-facts.n // tile) + 1)))
     with Threads(threads) as executor:
         operator = SketchOperator(
@@ -135,7 +132,7 @@ def fit_batch(
             sum_of_squares=facts.sum_of_squares,
             total=facts.total,
         )
-        unseen = _unseen(facts, panels)
+        unseen = None if facts.diagonal else [Diagonal(np.zeros(rows)) for rows in panels.rows]
         # a warm start is known when the rank below it is done
         ranks = groupby(range(len(batch.models)), key=lambda i: batch.models[i].n_components)
         made: list[Model] = []
@@ -154,14 +151,6 @@ def fit_batch(
             run.go()
             made += models
     return made
-
-
-def _unseen(facts: Facts, panels: Panels) -> list[Any]:
-    diagonal = None if facts.diagonal else [Diagonal(np.zeros(rows)) for rows in panels.rows]
-    if facts.mask is None:
-        return diagonal or [None] * len(panels)
-    held = HeldOut(facts.mask)
-    return [Both(diagonal[0], held) if diagonal else held]
 
 
 def _rows(

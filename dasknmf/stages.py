@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+from distributed.system import MEMORY_LIMIT
 
 from dasknmf.driver import Run
+from dasknmf.engine.cache import forget
+from dasknmf.engine.memory import USABLE, Projection, check_memory, project
+from dasknmf.errors import DasknmfError
 from dasknmf.events import ModelsFitted
 from dasknmf.exact import sum_of_squares_of, unseen_of
 from dasknmf.model import Model
+from dasknmf.network.opened import forget_opened
 from dasknmf.progress import silent
 from dasknmf.sketched import FACTOR, Batch, Facts, Start, fit_batch, make_batches, start_rows
 from dasknmf.sketching import sketches_for, vectors_of
@@ -104,7 +110,6 @@ class Session:
         starts: Sequence[Start],
         *,
         chain: bool = False,
-        mask: Mask | None = None,
         kept: Kept | None = None,
     ) -> list[Model]:
         """Fit models on a sketch, a batch a task, and return them in their order.
@@ -112,15 +117,13 @@ class Session:
         Parameters
         ----------
         sketch : Sketch
-            Of A, or with ``mask`` of A without what is held out.
+            Of A, or of A without what is held out.
         models : sequence of ModelOptions
             The models.
         starts : sequence of (W, H) or None
             Where to start.
         chain : bool
             Start each rank from the one below.
-        mask : Mask, optional
-            What does not count.
         kept : Kept, optional
             Keeps batches that are done, so that a run that is resumed does not do them again.
         """
@@ -131,7 +134,6 @@ class Session:
             sketch.sum_of_squares,
             self.operator.total - trace,
             self.diagonal,
-            mask,
         )
         run = replace(self.run, max_seconds=self._seconds_left())
         batches = make_batches(models, starts, run, chain=chain)
@@ -205,6 +207,56 @@ class Session:
             exact = len(model.objective) - model.sketched
             model.converged = model.converged or model.sketch_reason not in _CUT_SHORT
             model.stop_reason = f"{model.sketch_reason} on the sketch, then {exact} iteration(s) on A"
+
+
+def plan_run(
+    given: Given, ranks: Sequence[int], executor: Executor, limit: int | None, *, spaces: int = 1
+) -> tuple[Sweep, Projection]:
+    """Return the operator of a run with models of these ranks, after its memory was found to fit.
+
+    ``spaces`` sketches are made in the same reads; ``limit`` is what the user allows each process, in bytes.
+
+    Raises
+    ------
+    MemoryLimitError
+        If the projected memory is above the limit, or what there is.
+    """
+    operator = given.operator(executor)
+    capacity = executor.capacity
+    projection = project(
+        operator.plan,
+        capacity,
+        columns=sum(ranks),
+        largest=max(ranks),
+        tile_bytes=given.tile_bytes(operator.plan),
+        held=given.memory,
+        live=len(ranks),
+        spaces=spaces,
+    )
+    allowed = min(limit or capacity.memory, capacity.memory)
+    usable = allowed if executor.local else int(allowed * USABLE)
+    where = "this process" if executor.local else f"each of {capacity.processes} worker processes"
+    check_memory(projection.process, limit=usable, where=where)
+    check_memory(projection.client, limit=MEMORY_LIMIT, where="the client")
+    # half of what is left stays free: other programs, and what no projection sees
+    operator.keep_tiles((usable - projection.process_bytes) // 2)
+    return operator, projection
+
+
+@contextmanager
+def forgetting(executor: Executor) -> Iterator[None]:
+    """Give back the memory of processes that ran tasks, when the run is over."""
+    try:
+        yield
+    finally:
+        # of a cluster that is lost there is nothing to forget, and the error that says so must not be hidden
+        with suppress(DasknmfError):
+            executor.everywhere(_forget)
+
+
+def _forget() -> None:
+    forget()
+    forget_opened()
 
 
 #: Reasons to stop that say nothing of convergence.

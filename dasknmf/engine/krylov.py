@@ -60,6 +60,12 @@ class Krylov:
         self.rest_gram = self._total(_gram, self._rest)
         self.grow()
 
+    def _restart(self, block: list[Handle]) -> None:
+        """Begin anew from an orthonormal block."""
+        self.T = np.empty((0, 0))
+        self._blocks = [[part] for part in block]
+        self._widths = [self.width]
+
     @property
     def size(self) -> int:
         """Columns of the basis."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dasknmf.engine.completion import REFILLS, CompletedKrylov
 from dasknmf.engine.krylov import ROUNDING, Krylov
 from dasknmf.engine.mask import Masked
 
@@ -27,6 +28,8 @@ OVERSAMPLING = 10
 WIDTH_STEP = 64
 #: Settled: a further sweep changes the sum of squares of the wanted eigenvalues by less than this share.
 SETTLED = 1e-4
+#: Held-out pairs are completed from at most one eigenpair for so many genes.
+GENES_AN_EIGENPAIR = 8
 #: Most sweeps, and most bytes of the basis, of which three blocks are kept however large they are.
 MOST_SWEEPS = 8
 LARGEST_BASIS = 2**32
@@ -118,7 +121,7 @@ def make_sketches(
     diagonal: bool = True,
     on_sweep: Callable[[int, int, float], None] = lambda *_: None,
 ) -> list[Sketch]:
-    """Sketch A, and A without the entries that a mask holds out, in the same reads.
+    """Sketch A, and A with the entries that a mask holds out completed from the others, in the same reads.
 
     By block Lanczos with full orthogonalisation: the Ritz values of all blocks Q, A·Q, A²·Q, … settle in far
     fewer sweeps than powers of A do.
@@ -145,8 +148,8 @@ def make_sketches(
     Returns
     -------
     list of Sketch
-        That of A, if ``whole``, then that of A without what is held out, if there is a mask. The latter's sum of
-        squares is that of A: it is not known before the held-out entries are summed.
+        That of A, if ``whole``, then that of A without what is held out, if there is a mask; the sum of squares
+        of the latter is said to be that of A.
 
     References
     ----------
@@ -156,8 +159,14 @@ def make_sketches(
     k = min(k, n)
     width, most = sketch_width(n, k), basis_blocks(n, k)
     wanted = max(k, width - OVERSAMPLING)
-    seeds = ([seed] if whole else []) + ([seed + 1] if mask is not None else [])
-    spaces = [Krylov(executor, operator.panels, width=width, seed=each) for each in seeds]
+    spaces: list[Krylov] = []
+    if whole:
+        spaces.append(Krylov(executor, operator.panels, width=width, seed=seed))
+    if mask is not None:
+        # so few that they cannot say what was held out by themselves
+        rank = min(k, max(1, n // GENES_AN_EIGENPAIR))
+        hidden = CompletedKrylov(executor, operator.panels, width=width, seed=seed + 1, mask=mask, rank=rank)
+        spaces.append(hidden)
     squares = operator.sum_of_squares
     ignored = None
     if not diagonal:
@@ -175,9 +184,14 @@ def make_sketches(
             if ignored is not None:
                 product = executor.map(_without_diagonal, product, space.block, ignored, label="rest")
             space.take(product)
+            if isinstance(space, CompletedKrylov) and sweep in REFILLS and sweep < most:
+                space.refill()
+                continue
             values = np.linalg.eigvalsh(space.T)
             captured = float(np.sort(values**2)[::-1][:wanted].sum())
             settled = sweep > 1 and captured - before[s] <= SETTLED * captured
+            if isinstance(space, CompletedKrylov):
+                settled = settled and sweep > REFILLS[-1] + 1
             before[s] = captured
             # a space that cannot grow is exhausted: its values are exact
             if settled or sweep == most or not space.grow():

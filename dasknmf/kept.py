@@ -1,0 +1,85 @@
+"""Batches of a survey that are done, kept in a folder so that a survey that is resumed does not fit them again."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from dasknmf.checkpoint import Checkpoints, restored
+from dasknmf.errors import InputError
+from dasknmf.progress import silent
+from dasknmf.storage import is_remote, local_path, require_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dasknmf.model import Model
+    from dasknmf.sketched import Batch
+    from dasknmf.storage import Location, StorageOptions
+
+
+class KeptBatches:
+    """One file a batch, in the folder of a checkpoint.
+
+    Parameters
+    ----------
+    folder : path or URL
+        The checkpoint; it is made if it is not there.
+    stage : str
+        Begins the names of the files.
+    identity : dict
+        Options and network; batches are read only where they are equal.
+    resume : bool
+        Read batches that are there.
+    storage_options : dict, optional
+        Options of the fsspec file system of a URL.
+
+    Raises
+    ------
+    InputError
+        If no folder can be made there.
+    """
+
+    def __init__(
+        self,
+        folder: Location,
+        stage: str,
+        identity: dict[str, Any],
+        *,
+        resume: bool,
+        storage_options: StorageOptions | None = None,
+    ) -> None:
+        self.folder, self.stage, self.identity, self.resume = os.fspath(folder), stage, identity, resume
+        self.storage_options = storage_options
+        self._batches: Sequence[Batch] = ()
+        require_folder(folder)
+        if not is_remote(folder):
+            if local_path(folder).is_file():
+                msg = f"checkpoint {self.folder} is a file; a survey keeps a folder: name another place"
+                raise InputError(msg)
+            local_path(folder).mkdir(exist_ok=True)
+
+    def read(self, batches: Sequence[Batch]) -> Iterator[tuple[int, list[Model]]]:
+        """Yield the number and the models of each batch that is there."""
+        self._batches = batches
+        if not self.resume:
+            return
+        for number, batch in enumerate(batches):
+            saved = self._place(number).read()
+            if saved is not None:
+                yield number, [restored(*pair) for pair in zip(batch.models, saved.models, strict=True)]
+
+    def save(self, number: int, models: list[Model]) -> None:
+        """Keep a batch."""
+        self._place(number).save(models, models[0].state.iteration, 0.0)
+
+    def _place(self, number: int) -> Checkpoints:
+        names = [model.name for model in self._batches[number].models]
+        return Checkpoints(
+            f"{self.folder}/{self.stage}-{number:05d}",
+            {**self.identity, "stage": self.stage, "batch": names},
+            every_seconds=None,
+            every_iterations=None,
+            listener=silent,
+            storage_options=self.storage_options,
+        )

@@ -1,0 +1,449 @@
+"""A survey of ranks: many fits of each for a dozen reads of the network, and what they say of its rank."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.analysis.consensus import consensus_factors
+from dasknmf.analysis.held_out import HeldOutCurve, held_out_curve
+from dasknmf.analysis.matching import restart_similarity
+from dasknmf.analysis.memberships import gene_stability
+from dasknmf.analysis.rank import effective_rank, recommend
+from dasknmf.analysis.stability import restart_stability, silhouette
+from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.engine.mask import draw_mask
+from dasknmf.errors import InputError
+from dasknmf.events import RunEnded, RunStarted
+from dasknmf.exact import exact_errors, held_out_errors
+from dasknmf.fitting import Execution
+from dasknmf.kept import KeptBatches
+from dasknmf.matrices import as_matrix
+from dasknmf.model import balance
+from dasknmf.options import PENALTIES, RunOptions, SurveyOptions
+from dasknmf.results import SURVEY, VERSION, versions
+from dasknmf.stages import Session, forgetting, plan_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import xarray as xr
+
+    from dasknmf.analysis.consensus import Consensus
+    from dasknmf.engine.mask import Mask
+    from dasknmf.engine.sketch import Sketch
+    from dasknmf.matrices import Given
+    from dasknmf.model import Exact, Model
+    from dasknmf.solvers.face import Rows
+
+#: Iterations on A after those on the sketch: with one, errors are within 1e-4 of those after five.
+POLISH = 1
+
+#: Every variable a survey holds: its dimensions and what it is.
+VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
+    "relative_error": (("rank", "restart"), "‖A − WH‖ / ‖A‖, computed on A in float64"),
+    "eckart_young": (("rank",), "what no matrix of that rank can beat"),
+    "n_iter": (("rank", "restart"), "iterations, on the sketch and on A"),
+    "converged": (("rank", "restart"), "1 where a fit stopped by itself"),
+    "stability": (("rank",), "mean similarity of matched factors over pairs of restarts"),
+    "stability_low": (("rank",), "2.5 % of its bootstrap over restarts"),
+    "stability_high": (("rank",), "97.5 %"),
+    "restart_stability": (("rank", "restart"), "mean similarity of matched factors to the other restarts"),
+    "cophenetic": (("rank",), "cophenetic correlation of the consensus of gene memberships"),
+    "dispersion": (("rank",), "dispersion of the consensus of gene memberships"),
+    "silhouette": (("rank",), "mean silhouette of the clustered factors of all restarts"),
+    "held_out": (("rank",), "‖A − WH‖² / ‖A‖² over pairs of genes that the fit did not see"),
+    "held_out_se": (("rank",), "its standard error, by leaving out groups of genes"),
+    "held_out_difference": (("rank",), "held-out error above the lowest"),
+    "held_out_difference_se": (("rank",), "standard error of that difference, paired"),
+    "medoid": (("rank",), "restart most like the others"),
+    "W": (("gene", "component"), "consensus left factors of all ranks, columns balanced"),
+    "H": (("component", "gene"), "consensus right factors, rows balanced"),
+    "scale": (("component",), "‖w_j‖·‖h_j‖"),
+    "component_rank": (("component",), "the rank a factor belongs to"),
+    "component_factor": (("component",), "its number within the rank"),
+    "reproducibility": (("component",), "mean similarity of its matches in the other restarts"),
+    "reproducibility_low": (("component",), "2.5 % of its bootstrap over restarts"),
+    "reproducibility_high": (("component",), "97.5 %"),
+    "consensus_error": (("rank",), "‖A − WH‖ / ‖A‖ of the consensus factors, computed on A in float64"),
+    "eigenvalue": (("eigenpair",), "leading eigenvalues of A, from its sketch"),
+    "eigenvalue_residual": (("eigenpair",), "an eigenvalue of A lies within it of each"),
+}
+
+
+def survey(
+    network: Any,
+    n_components: Iterable[int] = range(2, 17),
+    *,
+    restarts: int = 10,
+    execution: Execution | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Fit many ranks, several times each, and recommend one, in a dozen reads of the network.
+
+    The network is read to make its sketch, and at the same time a sketch of it without the gene pairs that are
+    held out; all models are fitted on these; those on the whole network then do an iteration on A; one more read
+    gives the exact error of every model, and one the error of the held-out fits on what they have not seen.
+
+    Parameters
+    ----------
+    network : as in :func:`dasknmf.nmf`
+        The network.
+    n_components : iterable of int
+        Ranks.
+    restarts : int
+        Fits of each rank.
+    execution : Execution, optional
+        Where and how; by default made of ``options``. Its checkpoint is a folder.
+    **options
+        Other fields of :class:`dasknmf.options.SurveyOptions` (``solver``, ``seed``, ``init``, ``held_out``,
+        ``held_out_restarts``, ``warm_start``, ``consensus``), of :class:`dasknmf.options.RunOptions`
+        (``max_iter``, ``tol``, ``polish``, …), penalties (``l1_W``, …), and, without ``execution``, of
+        :class:`dasknmf.fitting.Execution` (``scheduler``, ``memory_limit``, ``checkpoint``, …).
+
+    Returns
+    -------
+    Dataset
+        Over (rank, restart); see :data:`dasknmf.survey.VARIABLES`. Attributes hold the recommended rank with its
+        reason, the runner-up, warnings, reads of A and all options. :func:`dasknmf.survey_fit` takes the factors of
+        a rank out of it.
+
+    Raises
+    ------
+    InputError
+        If the network or an option cannot be used.
+    MemoryLimitError
+        If the projected memory is above the limit.
+
+    Notes
+    -----
+    Held-out pairs are a symmetric random set, A_ij with A_ji, that fits replace by their own values (Wold 1978; Owen
+    & Perry 2009). These fits run on a sketch of the network without them, never on that of the whole: leading
+    eigenvectors of A are made of held-out entries too, and errors on those would fall with every rank. The
+    consensus of gene memberships follows Brunet et al. 2004, its dispersion Kim & Park 2007.
+
+    Examples
+    --------
+    >>> import dasknmf, numpy as np
+    >>> A = np.kron(np.eye(3), np.ones((20, 20)))
+    >>> found = dasknmf.survey(A, range(1, 6), restarts=3)
+    >>> found.attrs["recommended_rank"]
+    3
+    """
+    of_execution = {f.name: options.pop(f.name) for f in fields(Execution) if f.name in options}
+    if execution is not None and of_execution:
+        msg = f"{sorted(of_execution)[0]} is a field of execution, which is given too; give it there"
+        raise InputError(msg)
+    chosen, run = _split(options, n_components, restarts)
+    return run_survey(network, chosen, run, execution or Execution(**of_execution))
+
+
+def _split(
+    options: dict[str, Any], n_components: Iterable[int], restarts: int
+) -> tuple[SurveyOptions, RunOptions]:
+    of_survey = {f.name for f in fields(SurveyOptions)} - {"n_components", "restarts", "penalties"}
+    of_run = {f.name for f in fields(RunOptions)} - {"exact", "bound"}
+    unknown = sorted(set(options) - of_survey - of_run - set(PENALTIES))
+    if unknown:
+        there = ", ".join(sorted(of_survey | of_run | set(PENALTIES)))
+        msg = f"option {unknown[0]!r} of a survey is not known; there are: {there}"
+        raise InputError(msg)
+    penalties = {name: options[name] for name in PENALTIES if name in options}
+    run = RunOptions(**{"polish": POLISH, **{name: options[name] for name in of_run if name in options}})
+    own = {name: options[name] for name in of_survey if name in options}
+    ranks: Any = n_components
+    return SurveyOptions(ranks, restarts=restarts, penalties=penalties, **own), run
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What the stages of a survey leave behind."""
+
+    models: list[Model]
+    errors: list[Exact]
+    consensus: list[Consensus]
+    consensus_errors: list[float]
+    measures: list[dict[str, float]]
+    restart_stability: list[np.ndarray[Any, Any]]
+    held_out: HeldOutCurve | None
+    sketch: Sketch
+
+
+def run_survey(network: Any, options: SurveyOptions, run: RunOptions, execution: Execution) -> xr.Dataset:
+    """Do a survey; see :func:`survey`."""
+    given = as_matrix(network, storage_options=execution.storage_options)
+    models = options.models(options.restarts)
+    given.check_start(models[-1], None)
+    limit = parse_memory(execution.memory_limit)
+    n = len(given.genes)
+    mask = draw_mask(n, share=options.held_out, seed=options.seed) if options.held_out else None
+    with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
+        ranks = [model.n_components for model in models]
+        operator, projection = plan_run(given, ranks, executor, limit, spaces=2 if mask else 1)
+        session = Session(
+            given, operator, executor, run, listener=execution.progress, keep_sketch=execution.keep_sketch
+        )
+        execution.progress(
+            RunStarted(
+                genes=n,
+                models=len(models),
+                columns=sum(ranks),
+                groups=len(operator.plan.groups),
+                bytes_per_sweep=operator.plan.weight,
+                memory=projection.process_bytes,
+                max_iter=run.polish,
+            )
+        )
+        with forgetting(executor):
+            found = _stages(session, options, execution, mask)
+        reads = operator.reads
+        execution.progress(RunEnded(session.seconds, reads, reads * operator.plan.weight))
+    if execution.checkpoint is not None and not execution.keep_checkpoint:
+        from dasknmf.storage import remove
+
+        remove(execution.checkpoint, storage_options=execution.storage_options)
+    return _dataset(given, options, session, found, mask)
+
+
+def _stages(session: Session, options: SurveyOptions, execution: Execution, mask: Mask | None) -> _Found:
+    """Sketch, fit on the sketches, iterate on A, and compute errors; each says what it reads."""
+    largest = options.n_components[-1]
+    sketch, *hidden = session.sketches(largest, mask)
+    identity = {
+        "checksum": session.given.checksum,
+        "survey": options.as_dict(),
+        "run": vars(session.run),
+    }
+
+    def kept(stage: str) -> KeptBatches | None:
+        if execution.checkpoint is None:
+            return None
+        return KeptBatches(
+            execution.checkpoint,
+            stage,
+            identity,
+            resume=execution.resume,
+            storage_options=execution.storage_options,
+        )
+
+    chosen = options.models(options.restarts)
+    models = session.fit_on_sketch(
+        sketch, chosen, [None] * len(chosen), chain=options.warm_start, kept=kept("fits")
+    )
+    unseen: list[Model] = []
+    if mask is not None:
+        # seeds of their own: nothing is shared with the fits that have seen all
+        others = options.models(options.held_out_restarts, first=options.restarts)
+        unseen = session.fit_on_sketch(hidden[0], others, [None] * len(others), kept=kept("held-out"))
+    session.polish(models)
+    for model in models:
+        model.rows = balance(model.rows)[0]
+    by_rank = [
+        [(model.rows["W"], model.rows["H"]) for model in group] for group in _groups(models, options.restarts)
+    ]
+    measures, per_restart, consensus = [], [], []
+    for restarts in by_rank:
+        between = restart_similarity(restarts)
+        stability = restart_stability(between, seed=options.seed)
+        cophenetic, dispersion = gene_stability(restarts, seed=options.seed)
+        measures.append(
+            {
+                "stability": stability.mean,
+                "stability_low": stability.low,
+                "stability_high": stability.high,
+                "cophenetic": cophenetic,
+                "dispersion": dispersion,
+                "silhouette": silhouette(between).mean,
+            }
+        )
+        per_restart.append(stability.per_restart)
+        consensus.append(consensus_factors(restarts, method=options.consensus, seed=options.seed))
+    rows = [model.rows for model in models]
+    means: list[Rows] = []
+    if options.consensus == "mean":
+        means = [{"W": made.W, "H": made.Ht} for made in consensus]
+    errors = exact_errors(session.operator, session.executor, rows + means, diagonal=session.diagonal)
+    curve = _judge(session, unseen, options.held_out_restarts, mask) if mask is not None else None
+    ends = [end.relative_error for end in errors]
+    of_consensus = ends[len(models) :] or [
+        ends[place * options.restarts + made.medoid] for place, made in enumerate(consensus)
+    ]
+    return _Found(
+        models, errors[: len(models)], consensus, of_consensus, measures, per_restart, curve, sketch
+    )
+
+
+def _groups(models: Sequence[Model], size: int) -> list[Sequence[Model]]:
+    """Return the models of each rank."""
+    return [models[first : first + size] for first in range(0, len(models), size)]
+
+
+def _judge(session: Session, unseen: Sequence[Model], restarts: int, mask: Mask) -> HeldOutCurve:
+    """Return the held-out error of the fit of each rank that fits best what it has seen."""
+    best = [min(group, key=lambda model: model.objective[-1]) for group in _groups(unseen, restarts)]
+    found = held_out_errors(session.operator, session.executor, [model.rows for model in best], mask)
+    return held_out_curve(found.by_group, found.squares)
+
+
+def _dataset(
+    given: Given, options: SurveyOptions, session: Session, found: _Found, mask: Mask | None
+) -> xr.Dataset:
+    import xarray as xr
+
+    ranks, restarts = options.n_components, options.restarts
+    shape = (len(ranks), restarts)
+    sketch, operator = found.sketch, session.operator
+    bound = sketch.relative_error if session.diagonal else lambda _: float("nan")
+    data: dict[str, Any] = {
+        "relative_error": np.reshape([end.relative_error for end in found.errors], shape),
+        "eckart_young": np.array([bound(k) for k in ranks]),
+        "n_iter": np.reshape([len(model.objective) for model in found.models], shape),
+        "converged": np.reshape([int(model.converged) for model in found.models], shape),
+        "restart_stability": np.stack(found.restart_stability),
+        "medoid": np.array([made.medoid for made in found.consensus]),
+        "consensus_error": np.array(found.consensus_errors),
+        "eigenvalue": sketch.values,
+        "eigenvalue_residual": sketch.residuals,
+        **{name: np.array([measure[name] for measure in found.measures]) for name in found.measures[0]},
+        **_components(found.consensus, ranks),
+    }
+    if found.held_out is not None:
+        curve = found.held_out
+        data |= {
+            "held_out": curve.relative,
+            "held_out_se": curve.se,
+            "held_out_difference": curve.difference,
+            "held_out_difference_se": curve.difference_se,
+        }
+    variables = {
+        name: (VARIABLES[name][0], values, {"long_name": VARIABLES[name][1]}) for name, values in data.items()
+    }
+    made = xr.Dataset(
+        variables,
+        coords={"rank": np.array(ranks), "restart": np.arange(restarts), "gene": given.genes.astype(object)},
+        attrs=_attributes(given, options, session, sketch, mask),
+    )
+    advice = recommend(made)
+    effective = effective_rank(sketch.values, sketch.sum_of_squares)
+    return made.assign_attrs(
+        recommended_rank="none" if advice.rank is None else advice.rank,
+        reason=advice.reason,
+        runner_up_rank="none" if advice.runner_up is None else advice.runner_up,
+        runner_up_reason=advice.runner_up_reason,
+        warnings=json.dumps(list(advice.warnings), ensure_ascii=False),
+        effective_rank_low=effective.low,
+        effective_rank_high=effective.high,
+        reads=operator.reads,
+        bytes_per_read=operator.plan.weight,
+        seconds=session.seconds,
+    )
+
+
+def _components(consensus: Sequence[Consensus], ranks: Sequence[int]) -> dict[str, Any]:
+    """Put the consensus factors of all ranks side by side."""
+    W = np.concatenate([made.W for made in consensus], axis=1)
+    H = np.concatenate([made.Ht for made in consensus], axis=1)
+    norms = [np.linalg.norm(F.astype(np.float64), axis=0) for F in (W, H)]
+    return {
+        "W": W,
+        "H": np.ascontiguousarray(H.T),
+        "scale": norms[0] * norms[1],
+        "component_rank": np.repeat(ranks, ranks),
+        "component_factor": np.concatenate([np.arange(k) for k in ranks]),
+        "reproducibility": np.concatenate([made.reproducibility for made in consensus]),
+        "reproducibility_low": np.concatenate([made.low for made in consensus]),
+        "reproducibility_high": np.concatenate([made.high for made in consensus]),
+    }
+
+
+def _attributes(
+    given: Given, options: SurveyOptions, session: Session, sketch: Sketch, mask: Mask | None
+) -> dict[str, Any]:
+    own = {
+        name: value
+        for name, value in options.as_dict().items()
+        if name not in ("n_components", "penalties", "held_out")
+    }
+    run = {
+        name: "none" if value is None else value
+        for name, value in vars(session.run).items()
+        if name not in ("exact", "bound")
+    }
+    how = "fits on a sketch of the network without the held-out pairs, judged on these pairs of the network itself"
+    attributes = {
+        "format": SURVEY,
+        "version": VERSION,
+        "network": given.name,
+        "network_checksum": given.checksum,
+        "genes": len(given.genes),
+        **own,
+        **dict.fromkeys(PENALTIES, 0.0),
+        **options.penalties,
+        **run,
+        "held_out_share": mask.share() if mask is not None else 0.0,
+        "held_out_how": how if mask is not None else "none",
+        "sketch_sweeps": sketch.sweeps,
+        "sketch_residual": sketch.residual,
+        "versions": json.dumps(versions()),
+    }
+    return {name: int(value) if isinstance(value, bool) else value for name, value in attributes.items()}
+
+
+def survey_fit(survey: xr.Dataset, rank: int | None = None) -> xr.Dataset:
+    """Return the consensus factors of a rank of a survey, as :func:`dasknmf.nmf` returns a fit.
+
+    Parameters
+    ----------
+    survey : Dataset
+        What :func:`survey` returned.
+    rank : int, optional
+        By default the recommended one.
+
+    Returns
+    -------
+    Dataset
+        ``W (gene, factor)``, ``H (factor, gene)``, ``scale``, ``reproducibility`` with its 95 % interval, and the
+        exact ``relative_error`` beside the Eckart–Young bound in the attributes.
+
+    Raises
+    ------
+    InputError
+        If the survey has no such rank, or none is recommended.
+
+    Examples
+    --------
+    >>> import dasknmf, numpy as np
+    >>> A = np.kron(np.eye(3), np.ones((20, 20)))
+    >>> fit = dasknmf.survey_fit(dasknmf.survey(A, range(1, 6), restarts=3))
+    >>> fit.sizes["factor"], bool(fit.attrs["relative_error"] < 1e-3)
+    (3, True)
+    """
+    ranks = [int(k) for k in survey["rank"].values]
+    k = survey.attrs.get("recommended_rank") if rank is None else rank
+    if k not in ranks:
+        there = ", ".join(map(str, ranks))
+        what = "no rank is recommended" if rank is None else f"rank={rank!r} was not surveyed"
+        msg = f"{what}; choose one of: {there}"
+        raise InputError(msg)
+    own = survey.isel(component=np.flatnonzero(survey["component_rank"].values == k))
+    names = ["W", "H", "scale", *(name for name in own.data_vars if str(name).startswith("reproducib"))]
+    of_rank = survey.sel(rank=k)
+    dropped = {"recommended_rank", "reason", "runner_up_rank", "runner_up_reason", "warnings", "restarts"}
+    attributes = {name: value for name, value in survey.attrs.items() if name not in dropped}
+    fit = own[names].rename(component="factor").assign_coords(factor=np.arange(int(k)))
+    # of a consensus no gauge is left: its factors are balanced
+    fit = fit.assign(gauge=("factor", np.ones(int(k))))
+    return fit.drop_vars(["rank", "restart"], errors="ignore").assign_attrs(
+        {
+            **attributes,
+            "format": "dasknmf-fit",
+            "n_components": int(k),
+            "restarts": int(survey.sizes["restart"]),
+            "relative_error": float(of_rank["consensus_error"]),
+            "eckart_young": float(of_rank["eckart_young"]),
+            "stability": float(of_rank["stability"]),
+        }
+    )
