@@ -105,7 +105,7 @@ class Krylov:
             return False
         count = len(self._rest)
         # largest first, so that the order of columns does not hang on the smallest
-        turn = (vectors[:, keep] / np.sqrt(values[keep]))[:, ::-1]
+        turn = np.ascontiguousarray((vectors[:, keep] / np.sqrt(values[keep]))[:, ::-1])
         made = self._map(_times, self._rest, [turn] * count, label="turn")
         if self._widths:
             column = self._total(_project, self._blocks, made)
@@ -116,6 +116,7 @@ class Krylov:
         turn = (vectors[:, keep] / np.sqrt(values[keep])) @ vectors[:, keep].T
         if not keep.all():
             turn = (vectors[:, keep] / np.sqrt(values[keep]))[:, ::-1]
+        turn = np.ascontiguousarray(turn)
         made = self._map(_block, made, [turn] * count, label="block")
         for blocks, block in zip(self._blocks, made, strict=True):
             blocks.append(block)
@@ -124,6 +125,8 @@ class Krylov:
 
     def combine(self, chosen: NDArray[np.float64]) -> list[Handle]:
         """Return the row panels of Q·chosen, shape (n, columns of chosen), in float32."""
+        # in C order, as it is after a journey: BLAS gives other bits for columns picked from a larger array
+        chosen = np.ascontiguousarray(chosen)
         return self._map(_combine, self._blocks, [chosen] * len(self._blocks), label="vectors")
 
     def _map(self, function: Any, *columns: Sequence[Any], label: str) -> list[Handle]:
