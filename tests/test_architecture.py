@@ -29,6 +29,7 @@ FLOORS = [
     {"fitting"},
     {"models"},
     {"estimator", "analysis"},
+    {"survey_dataset"},
     {"survey"},
     {"report"},
     {"ecoli"},

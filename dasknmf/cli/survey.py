@@ -146,7 +146,8 @@ def _draw(found: Any, output: str, figure: str | None) -> str | None:
             return None
         figure = str(local_path(output).with_suffix(".png"))
     try:
-        plot_survey(found).savefig(figure)
+        drawn: Any = plot_survey(found)
+        drawn.savefig(figure)
     except MissingDependencyError:
         if asked:
             raise
