@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dasknmf.network.readers import import_network
     from dasknmf.network.store import Network, open_network
     from dasknmf.results import load, save
-    from dasknmf.survey import survey, survey_fit
+    from dasknmf.surveying import survey, survey_fit
 
 __version__ = "0.1.0"
 
@@ -47,8 +47,8 @@ _HOMES = {
     "nmf_many": "dasknmf.models",
     "open_network": "dasknmf.network.store",
     "save": "dasknmf.results",
-    "survey": "dasknmf.survey",
-    "survey_fit": "dasknmf.survey",
+    "survey": "dasknmf.surveying",
+    "survey_fit": "dasknmf.surveying",
     "top_genes": "dasknmf.analysis.genes",
     "transform": "dasknmf.models",
 }

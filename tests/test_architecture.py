@@ -30,7 +30,7 @@ FLOORS = [
     {"models"},
     {"estimator", "analysis"},
     {"survey_dataset"},
-    {"survey"},
+    {"surveying"},
     {"report"},
     {"ecoli"},
     {"demo"},

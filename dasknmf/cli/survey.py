@@ -101,7 +101,7 @@ def survey(
     from dasknmf.progress import progress_listener
     from dasknmf.results import save
     from dasknmf.storage import remove, require_free
-    from dasknmf.survey import survey as run
+    from dasknmf.surveying import survey as run
 
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
