@@ -1,8 +1,8 @@
 """Reading ahead: the next tile of a group is read while the present one is multiplied.
 
 Where a tile takes 0.12 s to arrive, as from an object store, a sweep takes 3.4 s instead of 5.4 on two threads (24,000
-genes, k = 32); 3.2 with two tiles ahead, 3.1 with four. A local disk of 1.3 GB/s gains nothing, since the tasks of
-several threads keep it busy by themselves.
+genes, k = 32); 3.2 with two tiles ahead, 3.1 with four. A cold local disk of 1.2 GB/s gains about a tenth, since the
+tasks of several threads keep it busy by themselves.
 """
 
 from __future__ import annotations
