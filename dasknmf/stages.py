@@ -14,7 +14,7 @@ from dasknmf.driver import Run
 from dasknmf.engine.cache import forget
 from dasknmf.engine.memory import USABLE, Projection, check_memory, project
 from dasknmf.errors import DasknmfError
-from dasknmf.events import ModelsFitted
+from dasknmf.events import ModelEnded, ModelsFitted
 from dasknmf.exact import sum_of_squares_of, unseen_of
 from dasknmf.model import Model
 from dasknmf.network.opened import forget_opened
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dasknmf.engine.mask import Mask
     from dasknmf.engine.sketch import Sketch
     from dasknmf.engine.sweep import Sweep
-    from dasknmf.events import Listener
+    from dasknmf.events import Event, Listener
     from dasknmf.matrices import Given
     from dasknmf.options import ModelOptions, RunOptions
 
@@ -181,14 +181,18 @@ class Session:
         self, models: list[Model], *, most: int | None = None, snapshot: Snapshot | None = None
     ) -> None:
         """Iterate models on A until each has stopped, or after a sketch ``most`` times."""
-        run = self.run if most is None else replace(self.run, max_iter=most, tol_objective=0.0)
+        run, listener = self.run, self.listener
+        if most is not None:
+            run = replace(self.run, max_iter=most, tol_objective=0.0)
+            # that they end after so many iterations is no news
+            listener = _without_ends(self.listener)
         Run(
             self.operator,
             self.executor,
             models,
             run,
             bytes_per_sweep=self.operator.plan.weight,
-            listener=self.listener,
+            listener=listener,
             snapshot=snapshot,
             seconds=self.seconds,
             unseen=unseen_of(self.operator, self.executor, diagonal=self.diagonal),
@@ -257,6 +261,14 @@ def forgetting(executor: Executor) -> Iterator[None]:
 def _forget() -> None:
     forget()
     forget_opened()
+
+
+def _without_ends(listener: Listener) -> Listener:
+    def listen(event: Event) -> None:
+        if not isinstance(event, ModelEnded):
+            listener(event)
+
+    return listen
 
 
 #: Reasons to stop that say nothing of convergence.

@@ -137,7 +137,12 @@ def cophenetic(consensus: NDArray[np.float64]) -> float:
     # heights of the tree are means of distances and differ by their rounding
     if len(distances) == 0 or np.ptp(distances) < 1e-12:
         return float("nan")
-    heights = cophenet(linkage(distances, method="average"))
+    try:
+        heights = cophenet(linkage(distances, method="average"))
+    except ValueError:
+        # equal distances, and heights that differ by rounding only, can confuse the tree: part them a little
+        apart = distances + 1e-9 * np.random.default_rng(0).random(len(distances))
+        heights = cophenet(linkage(apart, method="average"))
     return float(np.clip(np.corrcoef(distances, heights)[0, 1], -1, 1))
 
 
