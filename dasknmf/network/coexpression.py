@@ -108,9 +108,9 @@ def coexpression(
         Side of a tile, genes; by default as :func:`dasknmf.network.tiles.dense_tile` says.
     storage : {"float32", "float16", "uint16", "uint8"}
         How a dense network keeps its weights: exactly, or as codes of two or one bytes times a scale of the tile.
-        float16 keeps three digits of all but the smallest weights; integers move every weight by at most 1/131,070 or 1/510 of
-        the largest of its tile, so the smallest become 0. The header states the relative and the largest error,
-        and every result is one of the matrix as stored.
+        float16 keeps three digits of all but the smallest weights; integers move every weight by at most
+        1/131,070 or 1/510 of the largest of its tile, so the smallest become 0. The header states the relative
+        and the largest error, and every result is one of the matrix as stored.
     codec : {"none", "lz4", "zstd"}, optional
         Compression; by default none for dense tiles and zstd for sparse ones.
     overwrite : bool

@@ -119,9 +119,9 @@ def import_network(
         What to do with negative weights: clip them to zero, or take their absolute values.
     storage : {"float32", "float16", "uint16", "uint8"}
         How a dense network keeps its weights: exactly, or as codes of two or one bytes times a scale of the tile.
-        float16 keeps three digits of all but the smallest weights; integers move every weight by at most 1/131,070 or 1/510 of
-        the largest of its tile, so the smallest become 0. The header states the relative and the largest error,
-        and every result is one of the matrix as stored.
+        float16 keeps three digits of all but the smallest weights; integers move every weight by at most
+        1/131,070 or 1/510 of the largest of its tile, so the smallest become 0. The header states the relative
+        and the largest error, and every result is one of the matrix as stored.
     codec : {"none", "lz4", "zstd"}, optional
         Compression of the tiles; by default none for dense and zstd for sparse ones.
     overwrite : bool
