@@ -24,18 +24,19 @@ Codec = Literal["none", "lz4", "zstd"]
 CODECS: tuple[Codec, ...] = get_args(Codec)
 
 
-def compressors(codec: Codec, *, dense: bool) -> list[Any]:
+def compressors(codec: Codec | None, *, dense: bool) -> list[Any]:
     """Return the codecs of a chunk, which end with a CRC-32C.
 
     Parameters
     ----------
-    codec : {"none", "lz4", "zstd"}
-        Compression.
+    codec : {"none", "lz4", "zstd"}, optional
+        Compression; by default none of dense tiles, and zstd of edges.
     dense : bool
         Whether weights of a dense tile are to be compressed, rather than indices and weights of edges.
     """
     from zarr.codecs import BloscCodec, Crc32cCodec
 
+    codec = codec or ("none" if dense else "zstd")
     if codec == "none":
         return [Crc32cCodec()]
     level = {"lz4": 5, "zstd": 1 if dense else 3}[codec]

@@ -164,9 +164,7 @@ class NetworkWriter:
             # first, so that what a killed writer leaves behind a URL says what it is
             attributes={ATTRIBUTE: {"format": FORMAT, "version": version_for(storage), "complete": False}},
         )
-        self._compressors = compressors(
-            codec or ("none" if layout == "dense" else "zstd"), dense=layout == "dense"
-        )
+        self._compressors = compressors(codec, dense=layout == "dense")
         self._facts: dict[int, TileFacts] = {}
         n = grid.n
         self._degree = np.zeros(n, dtype=np.int64)
