@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -78,12 +78,12 @@ def fit_columns(k: int) -> int:
 def make_batches(
     models: Sequence[ModelOptions], starts: Sequence[Start], run: RunOptions, *, chain: bool = False
 ) -> list[Batch]:
-    """Put models of one rank and algorithm together; with ``chain``, all ranks of one restart.
+    """Put models of one rank and algorithm together; with ``chain``, the ranks of what is else one model.
 
     What is in a batch depends on the models alone, so that bits do not depend on where it runs.
     """
     if chain:
-        keys = [(m.solver, m.init, m.seed) for m in models]
+        keys = [tuple(asdict(replace(m, n_components=1)).values()) for m in models]
         order = sorted(range(len(models)), key=lambda i: (keys[i], models[i].n_components))
         together = [list(group) for _, group in groupby(order, key=lambda i: keys[i])]
     else:
@@ -161,14 +161,13 @@ def _rows(
     vectors: NDArray[Any],
     facts: Facts,
 ) -> Rows:
-    model, start = batch.models[i], batch.starts[i]
-    if batch.chain and made:
-        before = made[-1].rows
-        more = model.n_components - before["W"].shape[1]
-        new = _start(replace(model, n_components=more), start, values, vectors, facts)
-        # so that what was found weighs as much as what is new
-        return {name: np.concatenate([before[name], new[name]], axis=1, dtype=FACTOR) for name in ("W", "H")}
-    return _start(model, start, values, vectors, facts)
+    rows = _start(batch.models[i], batch.starts[i], values, vectors, facts)
+    if not batch.chain or not made:
+        return rows
+    # the last of this rank's own start: the same few columns would be found again at every rank
+    before = made[-1].rows
+    new = {name: array[:, before[name].shape[1] :] for name, array in rows.items()}
+    return {name: np.concatenate([before[name], new[name]], axis=1, dtype=FACTOR) for name in rows}
 
 
 def _start(

@@ -11,6 +11,7 @@ import numpy as np
 from dasknmf.engine.sketch import Sketch, make_sketches, sketch_width
 from dasknmf.errors import DasknmfError
 from dasknmf.events import SketchSwept
+from dasknmf.network.checksum import tile_checksum
 from dasknmf.storage import exists, is_remote, local_path, open_store, publish
 
 if TYPE_CHECKING:
@@ -22,11 +23,9 @@ if TYPE_CHECKING:
 
 FORMAT = "dasknmf-sketch"
 #: Of the format, and of the way sketches are made: another version is made anew.
-VERSION = 1
+VERSION = 2
 #: Largest sketch that is kept, and that goes as a whole to a task: 2 million genes at a width of 64.
 LARGEST = 2**30
-#: How far the vectors that are read may be from unit length: rounding is 1e-6, a lost chunk far more.
-LOST = 1e-3
 
 logger = logging.getLogger("dasknmf")
 
@@ -98,9 +97,9 @@ def _read(place: str, network: Network, operator: Sweep, executor: Executor) -> 
     """Return the sketch that was kept, if it is whole and of this network."""
     import zarr
 
-    if not exists(place, storage_options=network.storage_options):
-        return None
     try:
+        if not exists(place, storage_options=network.storage_options):
+            return None
         group = zarr.open_group(
             open_store(place, mode="r", storage_options=network.storage_options), mode="r"
         )
@@ -111,8 +110,9 @@ def _read(place: str, network: Network, operator: Sweep, executor: Executor) -> 
             np.asarray(group[name][...])  # type: ignore[index]
             for name in ("values", "residuals", "vectors")
         )
-        lengths = np.einsum("np,np->p", vectors, vectors, dtype=np.float64)
-        if vectors.shape != (network.n, len(values)) or np.abs(lengths - 1).max(initial=0) > LOST:
+        # a chunk that is lost reads as zeros
+        if about["checksum"] != str(tile_checksum((values, residuals, vectors))):
+            logger.info("the sketch at %s is damaged and is made anew", place)
             return None
         return Sketch(
             values,
@@ -122,7 +122,7 @@ def _read(place: str, network: Network, operator: Sweep, executor: Executor) -> 
             float(about["captured"]),
             int(about["sweeps"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, DasknmfError) as error:
         logger.info("the sketch at %s cannot be read (%s) and is made anew", place, error)
         return None
 
@@ -153,6 +153,7 @@ def _keep(sketch: Sketch, place: str, network: Network, executor: Executor) -> N
                     "sum_of_squares": sketch.sum_of_squares,
                     "captured": sketch.captured,
                     "sweeps": sketch.sweeps,
+                    "checksum": str(tile_checksum(tuple(arrays.values()))),
                     "complete": True,
                 }
             )
