@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from dasknmf.model import Model
     from dasknmf.solvers.face import Rows
 
-#: What a survey does otherwise than a single fit: it compares fits, and the last 1e-4 of an error cost it most of
-#: its time. One iteration on A after those on the sketch ends within 1e-4 of five.
-DEFAULTS = {"max_iter": 100, "tol_objective": 1e-4, "polish": 1}
+#: What a survey does otherwise than a single fit: on STRING human (k = 32) ten restarts end in the same errors to 1e-6
+#: in three quarters of the iterations, and one iteration on A after them is within 1e-4 of five.
+DEFAULTS = {"tol_objective": 1e-5, "polish": 1}
 
 
 def survey(

@@ -60,7 +60,7 @@ from dasknmf.errors import InputError, MissingDependencyError
     show_default=True,
     help="Which factors of each rank are kept.",
 )
-@click.option("--max-iter", type=int, default=100, show_default=True, help="Most iterations on the sketch.")
+@click.option("--max-iter", type=int, default=200, show_default=True, help="Most iterations on the sketch.")
 @click.option(
     "--polish", type=int, default=1, show_default=True, help="Iterations on the network after them."
 )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from dasknmf.solvers.face import Rows, Sums
 
-#: Rows updated together: a block of W, A·X and W·G for k = 64 stays in a 2 MiB cache.
-ROW_BLOCK = 2048
+#: Entries of a factor updated together: a block of W, A·X and W·G stays in a 2 MiB cache.
+BLOCK = 2048 * 64
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,9 @@ class Alternating(ABC):
         new = np.empty_like(old)
         total = np.zeros(4)
         gram = np.zeros(G.shape)
-        for first in range(0, len(old), ROW_BLOCK):
-            block = slice(first, first + ROW_BLOCK)
+        step = max(1, BLOCK // old.shape[1])
+        for first in range(0, len(old), step):
+            block = slice(first, first + step)
             F, Y = np.ascontiguousarray(old[block]), np.ascontiguousarray(AX[block], dtype=old.dtype)
             FG = F @ G
             made = self.update(F, Y, G, FG, l1=l1, l2=l2)
