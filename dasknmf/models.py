@@ -55,7 +55,7 @@ def nmf(
         Algorithm.
     seed : int
         Of the random start; a start gives bitwise the same factors on any executor.
-    init : {"auto", "random", "nndsvd", "nndsvda"}
+    init : {"auto", "random", "random_acol", "nndsvd", "nndsvda"}
         Start, unless ``W`` and ``H`` are given; see :class:`dasknmf.options.ModelOptions`.
     W, H : array-like, shapes (n, k) and (k, n), optional
         Where to start.
@@ -79,7 +79,7 @@ def nmf(
         Receives :mod:`dasknmf.events`; :class:`dasknmf.progress.LogLines` writes them to the log.
     **options
         Fields of :class:`dasknmf.options.ModelOptions` and :class:`dasknmf.options.RunOptions`:
-        ``l1_W, l1_H, l2_W, l2_H, max_iter, tol, tol_objective, max_seconds, diagonal, bound``.
+        ``l1_W, l1_H, l2_W, l2_H, max_iter, tol, tol_objective, max_seconds, diagonal, bound, exact, polish``.
 
     Returns
     -------

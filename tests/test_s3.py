@@ -52,6 +52,10 @@ def test_the_way_through_an_object_store_changes_nothing(options: dict[str, Any]
     here = dasknmf.nmf(tmp_path / "net.zarr", 3, max_iter=20)
     there = dasknmf.nmf("s3://bucket/net.zarr", 3, max_iter=20, storage_options=options)
     np.testing.assert_array_equal(here["W"], there["W"])
+    again = dasknmf.nmf("s3://bucket/net.zarr", 3, max_iter=20, storage_options=options)
+    np.testing.assert_array_equal(again["W"], there["W"])
+    # from the sketch that was kept there
+    assert again.attrs["reads"] == 2 * 2 + 1 < there.attrs["reads"]
     assert remote.header.checksum == there.attrs["network_checksum"] == here.attrs["network_checksum"]
     dasknmf.save(there, "s3://bucket/fit.zarr", storage_options=options)
     assert dasknmf.load("s3://bucket/fit.zarr", storage_options=options).identical(there)
