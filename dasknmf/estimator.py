@@ -31,7 +31,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Rank; at most the number of genes is used.
     solver : {"hals", "mu"}
         Algorithm.
-    init : {"auto", "random", "nndsvd", "nndsvda"}
+    init : {"auto", "random", "random_acol", "nndsvd", "nndsvda"}
         Start.
     l1_W, l1_H, l2_W, l2_H : float
         Penalties, see :class:`dasknmf.options.ModelOptions`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -52,13 +53,17 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Models that one task fits together; with ``chain``, each rank starts from the one before."""
+    """Models that one task fits together; with ``chain``, each rank starts from the one before.
+
+    ``began`` is when all batches began, by the clock, for ``run.max_seconds``: some wait for others.
+    """
 
     indices: tuple[int, ...]
     models: tuple[ModelOptions, ...]
     starts: tuple[Start, ...]
     run: RunOptions = field(default_factory=RunOptions)
     chain: bool = False
+    began: float = field(default_factory=time.time)
 
 
 def fit_columns(k: int) -> int:
@@ -145,10 +150,16 @@ def fit_batch(
                 )
                 for i in group
             ]
-            run = Run(
-                operator, executor, models, batch.run, bytes_per_sweep=0, listener=listener, unseen=unseen
-            )
-            run.go()
+            Run(
+                operator,
+                executor,
+                models,
+                batch.run,
+                bytes_per_sweep=0,
+                listener=listener,
+                seconds=max(0.0, time.time() - batch.began),
+                unseen=unseen,
+            ).go()
             made += models
     return made
 

@@ -15,7 +15,7 @@ from dasknmf.engine.memory import BATCH
 from dasknmf.engine.sketch import make_sketches
 from dasknmf.engine.sweep import Sweep
 from dasknmf.options import ModelOptions, RunOptions
-from dasknmf.sketched import Facts, fit_batch, make_batches
+from dasknmf.sketched import Batch, Facts, fit_batch, make_batches
 from dasknmf.solvers.initial import column_choice, random_acol_start
 from tests.conftest import planted
 
@@ -149,6 +149,16 @@ def test_batches_hold_each_model_once_and_only_what_belongs_together(
         else:
             assert len({(m.solver, m.n_components) for m in batch.models}) == 1
             assert len(ranks) == 1 or sum(ranks) <= BATCH
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_a_batch_whose_time_is_over_when_its_turn_comes_does_one_iteration(chain: bool) -> None:
+    vectors, facts = sketch_of(planted(100, 4, seed=0), 4)
+    models = tuple(ModelOptions(k, init="random") for k in (2, 3, 4))
+    late = Batch((0, 1, 2), models, (None,) * 3, RunOptions(max_seconds=3600, tol=0), chain, began=0.0)
+    fits = fit_batch(late, vectors, facts, 1)
+    assert [len(fit.objective) for fit in fits] == [1, 1, 1]
+    assert {fit.stop_reason for fit in fits} == {"max_seconds reached"}
 
 
 @given(n=st.integers(1, 60), k=st.integers(1, 6), fill=st.sampled_from([0.0, 1.0]), seed=st.integers(0, 99))
