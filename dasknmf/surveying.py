@@ -85,9 +85,10 @@ def survey(
 
     Notes
     -----
-    Held-out pairs are a symmetric random set, A_ij with A_ji, that fits replace by their own values (Wold 1978; Owen
-    & Perry 2009). These fits run on a sketch of the network without them, never on that of the whole: leading
-    eigenvectors of A are made of held-out entries too, and errors on those would fall with every rank. The
+    Held-out pairs are a symmetric random set, A_ij with A_ji (Wold 1978; Owen & Perry 2009). Fits judged on them run on a sketch of the network without them, never on that of the whole: leading
+    eigenvectors of A are made of held-out entries too, and errors on those would fall with every rank. That sketch
+    has the held-out pairs completed from the others by as many eigenvectors as the largest rank; beside dense fits
+    that never see them, low ranks are judged up to a few per cent too well and ranks that overfit too badly. The
     consensus of gene memberships follows Brunet et al. 2004, its dispersion Kim & Park 2007.
 
     Examples
