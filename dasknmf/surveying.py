@@ -85,11 +85,12 @@ def survey(
 
     Notes
     -----
-    Held-out pairs are a symmetric random set, A_ij with A_ji (Wold 1978; Owen & Perry 2009). Fits judged on them run on a sketch of the network without them, never on that of the whole: leading
-    eigenvectors of A are made of held-out entries too, and errors on those would fall with every rank. That sketch
-    has the held-out pairs completed from the others by as many eigenvectors as the largest rank; beside dense fits
-    that never see them, low ranks are judged up to a few per cent too well and ranks that overfit too badly. The
-    consensus of gene memberships follows Brunet et al. 2004, its dispersion Kim & Park 2007.
+    Held-out pairs are a symmetric random set, A_ij with A_ji (Wold 1978; Owen & Perry 2009). Fits judged on them run
+    on a sketch of the network without them, never on that of the whole: leading eigenvectors of A are made of
+    held-out entries too, and errors on those would fall with every rank. In that sketch the held-out pairs are
+    completed from the others by as many eigenvectors as the largest rank; beside dense fits that never see them, low
+    ranks are judged up to a few per cent too well, and ranks that overfit too badly. The consensus of gene
+    memberships follows Brunet et al. 2004, its dispersion Kim & Park 2007.
 
     Examples
     --------
