@@ -13,7 +13,7 @@ from dasknmf.driver import Run
 from dasknmf.engine.executor import Threads
 from dasknmf.engine.grid import Grid, Panels
 from dasknmf.engine.memory import BATCH
-from dasknmf.engine.sketch import SketchOperator
+from dasknmf.engine.sketch_operator import SketchOperator
 from dasknmf.model import Model
 from dasknmf.options import RunOptions
 from dasknmf.progress import silent
