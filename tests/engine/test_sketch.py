@@ -16,7 +16,8 @@ import dasknmf
 from dasknmf.engine.dask_executor import Distributed
 from dasknmf.engine.executor import Threads
 from dasknmf.engine.mask import draw_mask
-from dasknmf.engine.sketch import MOST_SWEEPS, Sketch, SketchOperator, make_sketches, sketch_width
+from dasknmf.engine.sketch import MOST_SWEEPS, Sketch, make_sketches, sketch_width
+from dasknmf.engine.sketch_operator import SketchOperator
 from dasknmf.engine.sweep import Sweep
 from tests.conftest import planted
 
