@@ -75,9 +75,10 @@ def fit_large(*, store: str, k: int) -> dict[str, Any]:
         if isinstance(event, RunStarted):
             projected.append(event.memory)
 
+    fit_network = dasknmf.nmf
     drop_from_cache(store)
     clock = Clock()
-    fit = dasknmf.nmf(store, k, progress=listen)
+    fit = fit_network(store, k, progress=listen)
     facts = {
         name: fit.attrs[name] for name in ("relative_error", "eckart_young", "reads") if name in fit.attrs
     }
