@@ -30,8 +30,14 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "H": (("factor", "gene"), "right factor, rows balanced"),
     "scale": (("factor",), "‖w_j‖·‖h_j‖, by which factors are ordered"),
     "gauge": (("factor",), "‖w_j‖ / ‖h_j‖ as the algorithm left it, before balancing"),
-    "objective": (("iteration",), "½‖A − WH‖² + penalties after each iteration"),
-    "relative_error": (("iteration",), "‖A − WH‖ / ‖A‖ after each iteration"),
+    "objective": (
+        ("iteration",),
+        "½‖A − WH‖² + penalties after each iteration; the first n_iter_sketched are of the sketch of A",
+    ),
+    "relative_error": (
+        ("iteration",),
+        "‖A − WH‖ / ‖A‖ after each iteration; the first n_iter_sketched by the sketch of A",
+    ),
     "relative_gradient": (("iteration",), "projected-gradient norm over that of its part A·X"),
 }
 
@@ -80,6 +86,7 @@ def fit_dataset(
         "relative_error": exact.relative_error,
         "eckart_young": bound,
         "n_iter": len(model.objective),
+        "n_iter_sketched": model.sketched,
         "stop_reason": model.stop_reason,
         "converged": int(model.converged),
         "versions": json.dumps(versions()),

@@ -62,6 +62,13 @@ from dasknmf.errors import InputError, MissingDependencyError
 )
 @click.option("--max-iter", type=int, default=200, show_default=True, help="Most iterations on the sketch.")
 @click.option(
+    "--tol-objective",
+    type=float,
+    default=1e-5,
+    show_default=True,
+    help="Stop a fit when ten iterations lower its objective by less than this share.",
+)
+@click.option(
     "--polish", type=int, default=1, show_default=True, help="Iterations on the network after them."
 )
 @click.option(
