@@ -173,11 +173,8 @@ def _run(
 def _sketch(session: Session, options: FitOptions, *, resumed: bool) -> Sketch | None:
     """Return the sketch, where something needs it: the fits, a start, or the bound."""
     run = options.run
-    if run.exact:
-        starts = not resumed and any("nndsvd" in model.init for model in options.models)
-        needed = starts or (run.bound and run.diagonal == "keep")
-    else:
-        needed = not resumed or run.bound
+    fitted = not run.exact or any("nndsvd" in model.init for model in options.models)
+    needed = (fitted and not resumed) or (run.bound and run.diagonal == "keep")
     largest = max(model.n_components for model in options.models)
     return session.sketches(largest)[0] if needed else None
 

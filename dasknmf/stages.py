@@ -65,6 +65,11 @@ class Session:
         """Whether the diagonal counts."""
         return self.run.diagonal == "keep"
 
+    @property
+    def _trace(self) -> float:
+        """Sum of a diagonal that does not count."""
+        return 0.0 if self.diagonal else float(np.asarray(self.operator.diagonal, np.float64).sum())
+
     def sketches(self, k: int, mask: Mask | None = None) -> list[Sketch]:
         """Return the sketch of A for ranks up to ``k``, and with a mask that of A without what is held out."""
         return sketches_for(
@@ -82,7 +87,7 @@ class Session:
         self, models: Sequence[ModelOptions], starts: Sequence[Start], sketch: Sketch | None
     ) -> list[Model]:
         """Return models at their starts, for iterations on A; random columns of it take one read for all."""
-        n, total = self.operator.n, self.operator.total
+        n, total = self.operator.n, self.operator.total - self._trace
         spectrum = (sketch.values, vectors_of(sketch, self.executor)) if sketch else None
         drawn = {
             i: column_choice(n, model.n_components, seed=model.seed, dtype=FACTOR)
@@ -91,7 +96,10 @@ class Session:
         }
         columns: dict[int, NDArray[Any]] = {}
         if drawn:
-            AX = self.operator @ np.concatenate(list(drawn.values()), axis=1)
+            X = np.concatenate(list(drawn.values()), axis=1)
+            AX = self.operator @ X
+            if not self.diagonal:
+                AX -= np.asarray(self.operator.diagonal, dtype=FACTOR)[:, None] * X
             cuts = np.cumsum([X.shape[1] for X in drawn.values()])[:-1]
             columns = dict(zip(drawn, np.split(AX, cuts, axis=1), strict=True))
         return [
@@ -127,12 +135,11 @@ class Session:
         kept : Kept, optional
             Keeps batches that are done, so that a run that is resumed does not do them again.
         """
-        trace = 0.0 if self.diagonal else float(np.asarray(self.operator.diagonal, np.float64).sum())
         facts = Facts(
             self.operator.n,
             sketch.values,
             sketch.sum_of_squares,
-            self.operator.total - trace,
+            self.operator.total - self._trace,
             self.diagonal,
         )
         run = replace(self.run, max_seconds=self._seconds_left())

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import types
+
+from dasknmf.engine.vectors import move, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,17 +191,17 @@ def _rows(pointer, column, weight, k, diagonal, x_i, xs_i, y_i, ys_i, x_j, xs_j,
             while width > left:
                 width //= 2
             if width == 32:
-                _row(32, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+                row(32, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
             elif width == 16:
-                _row(16, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+                row(16, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
             elif width == 8:
-                _row(8, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+                row(8, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
             elif width == 4:
-                _row(4, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+                row(4, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
             elif width == 2:
-                _row(2, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+                row(2, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
             else:
-                _row(1, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
+                row(1, column, weight, a, b, on, x, y, cx, xs_j, cy, ys_j, like)
             step = width * like.itemsize
             x, y, cx, cy = x + step, y + step, cx + step, cy + step
             left -= width
@@ -217,89 +217,17 @@ def _copy(rows, k, source, source_step, target, target_step, like):
         s, t = source + first * like.itemsize, target + first * like.itemsize
         for _ in range(rows):
             if width == 32:
-                _move(32, s, t, like)
+                move(32, s, t, like)
             elif width == 16:
-                _move(16, s, t, like)
+                move(16, s, t, like)
             elif width == 8:
-                _move(8, s, t, like)
+                move(8, s, t, like)
             elif width == 4:
-                _move(4, s, t, like)
+                move(4, s, t, like)
             elif width == 2:
-                _move(2, s, t, like)
+                move(2, s, t, like)
             else:
-                _move(1, s, t, like)
+                move(1, s, t, like)
             s += source_step
             t += target_step
         first += width
-
-
-class _Vectors:
-    """Writes loads and stores of vectors of ``width`` numbers into the code of a function."""
-
-    def __init__(self, context, builder, width, dtype) -> None:
-        self.builder, self.real = builder, context.get_data_type(dtype)
-        self.kind = ir.VectorType(self.real, width)
-        self.align = dtype.bitwidth // 8
-
-    def load(self, address):
-        pointer = self.builder.inttoptr(address, self.kind.as_pointer())
-        return self.builder.load(pointer, align=self.align)
-
-    def store(self, value, address):
-        pointer = self.builder.inttoptr(address, self.kind.as_pointer())
-        self.builder.store(value, pointer, align=self.align)
-
-    def fill(self, value):
-        """Return a vector of one value."""
-        lane, none = ir.IntType(32), ir.Constant(self.kind, ir.Undefined)
-        one = self.builder.insert_element(none, value, lane(0))
-        same = ir.Constant(ir.VectorType(lane, self.kind.count), [0] * self.kind.count)
-        return self.builder.shuffle_vector(one, none, same)
-
-
-@intrinsic(prefer_literal=True)
-def _move(_, width, source, target, like):
-    """Copy one vector."""
-
-    def write(context, builder, _, arguments):
-        vectors = _Vectors(context, builder, width.literal_value, like.dtype)
-        vectors.store(vectors.load(arguments[1]), arguments[2])
-        return context.get_dummy_value()
-
-    return types.void(width, source, target, like), write
-
-
-@intrinsic(prefer_literal=True)
-def _row(_, width, column, weight, first, last, on, x, y, c_x, cs_x, c_y, cs_y, like):
-    """Add w·X[c] to y and w·x to Y[c] for the entries (c, w) of one row; ``on``: the first is on the diagonal."""
-
-    def write(context, builder, signature, arguments):
-        column, weight, first, last, on, x, y, c_x, cs_x, c_y, cs_y, _ = arguments[1:]
-        columns, weights = (
-            context.make_array(kind)(context, builder, array).data
-            for kind, array in zip(signature.args[1:3], (column, weight), strict=True)
-        )
-        vectors = _Vectors(context, builder, width.literal_value, like.dtype)
-
-        def entry(number):
-            w = builder.load(builder.gep(weights, [number]))
-            if weight_type.bitwidth != like.dtype.bitwidth:
-                w = (builder.fpext if like.dtype.bitwidth == 64 else builder.fptrunc)(w, vectors.real)
-            return builder.zext(builder.load(builder.gep(columns, [number])), number.type), vectors.fill(w)
-
-        own = vectors.load(x)
-        total = cgutils.alloca_once_value(builder, ir.Constant(vectors.kind, [0.0] * width.literal_value))
-        with builder.if_then(on):
-            builder.store(builder.fmul(entry(first)[1], own), total)
-        first = builder.add(first, builder.zext(on, first.type))
-        with cgutils.for_range_slice(builder, first, last, first.type(1), intp=first.type) as (number, _):
-            c, w = entry(number)
-            product = builder.fmul(w, vectors.load(builder.add(c_x, builder.mul(c, cs_x))))
-            builder.store(builder.fadd(builder.load(total), product), total)
-            place = builder.add(c_y, builder.mul(c, cs_y))
-            vectors.store(builder.fadd(vectors.load(place), builder.fmul(w, own)), place)
-        vectors.store(builder.fadd(vectors.load(y), builder.load(total)), y)
-        return context.get_dummy_value()
-
-    weight_type = weight.dtype
-    return types.void(width, column, weight, first, last, on, x, y, c_x, cs_x, c_y, cs_y, like), write
