@@ -58,9 +58,7 @@ def exact_errors(
     diagonal : bool
         False leaves i = j out.
     """
-    panels = place(dict(enumerate(models)), operator.panels, executor)
-    count = len(panels)
-    W, H = (executor.map(factors_of, panels, [name] * count, label="factors") for name in ("W", "H"))
+    panels, W, H = _placed(operator, executor, models)
     cross = operator.inner(W, H, models=len(models))
     unseen = unseen_of(operator, executor, diagonal=diagonal)
     sums = total_of(executor.get(executor.map(exact_sums, panels, unseen, label="objective")))
@@ -92,12 +90,19 @@ class HeldOutErrors:
 
 def held_out_errors(operator: Sweep, executor: Executor, models: Sequence[Rows], mask: Mask) -> HeldOutErrors:
     """Return the squared error of each model on the pairs a mask holds out, in float64, from one read."""
-    panels = place(dict(enumerate(models)), operator.panels, executor)
-    count = len(panels)
-    W, H = (executor.map(factors_of, panels, [name] * count, label="factors") for name in ("W", "H"))
+    _, W, H = _placed(operator, executor, models)
     cross, squares = operator.held_out(W, H, models=len(models), mask=mask)
     own = np.stack([_own_squares(mask, rows["W"], rows["H"]) for rows in models])
     return HeldOutErrors(squares - 2 * cross + own, squares)
+
+
+def _placed(
+    operator: Sweep, executor: Executor, models: Sequence[Rows]
+) -> tuple[list[Handle], list[Handle], list[Handle]]:
+    """Put the rows of models where tasks can use them; return their row panels, and of these W and Hᵀ."""
+    panels = place(dict(enumerate(models)), operator.panels, executor)
+    W, H = (executor.map(factors_of, panels, [name] * len(panels), label="factors") for name in ("W", "H"))
+    return panels, W, H
 
 
 def _own_squares(mask: Mask, W: NDArray[Any], H: NDArray[Any]) -> NDArray[np.float64]:

@@ -68,8 +68,7 @@ class CompletedKrylov(Krylov):
         assert self._fill is not None
         vectors, values = self._fill
         count, groups = len(vectors), len(self.mask.held)
-        parts = self._map(group_moments, vectors, self.block, self._groups, [groups] * count, label="moments")
-        moments = sum_in_order_of(self.executor.get(parts))
+        moments = self._total(group_moments, vectors, self.block, self._groups, [groups] * count)
         beside = (self._held @ moments.reshape(groups, -1)).reshape(moments.shape)
         beside *= values.astype(np.float32)[:, None]
         return self._map(_add_group, product, vectors, [beside] * count, self._groups, label="complete")
@@ -84,14 +83,6 @@ class CompletedKrylov(Krylov):
         self._fill = self.combine(U[:, leading]), values[leading] * scale
         start = self.combine(U[:, order[: self.width]])
         self._restart(start)
-
-
-def sum_in_order_of(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Add arrays in the order given."""
-    total = parts[0].copy()
-    for part in parts[1:]:
-        total += part
-    return total
 
 
 def _add_group(

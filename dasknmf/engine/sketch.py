@@ -178,9 +178,7 @@ def make_sketches(
     before = [0.0] * len(spaces)
     growing = list(range(len(spaces)))
     for sweep in range(1, most + 1):
-        products = _multiply(
-            operator, executor, [spaces[s] for s in growing], mask, whole=whole and 0 in growing
-        )
+        products = _multiply(operator, executor, [spaces[s] for s in growing])
         for s, product in zip(list(growing), products, strict=True):
             space = spaces[s]
             if ignored is not None:
@@ -204,15 +202,13 @@ def make_sketches(
     return [_sketch(space, sketch_columns(n, k), squares, sweep) for space in spaces]
 
 
-def _multiply(
-    operator: Sweep, executor: Executor, spaces: list[Krylov], mask: Mask | None, *, whole: bool
-) -> list[list[Handle]]:
-    """Return A·block of each space from one read; with a mask, the last space sees A without what is held out."""
+def _multiply(operator: Sweep, executor: Executor, spaces: list[Krylov]) -> list[list[Handle]]:
+    """Return A·block of each space from one read; a last one with a mask sees A without what is held out."""
     widths = [space.width for space in spaces]
     blocks = [space.block for space in spaces]
     X = blocks[0] if len(blocks) == 1 else executor.map(_beside, *blocks, label="stack")
-    hidden = mask is not None and not (whole and len(spaces) == 1)
-    masked = Masked(mask, first=sum(widths[:-1])) if mask is not None and hidden else None
+    last = spaces[-1]
+    masked = Masked(last.mask, first=sum(widths[:-1])) if isinstance(last, CompletedKrylov) else None
     Y = operator.sweep(X, columns=sum(widths), dtype=FLOAT, masked=masked)
     if len(spaces) == 1:
         return [Y]
