@@ -50,6 +50,8 @@ class CompletedKrylov(Krylov):
     Troyanskaya et al., Bioinformatics 17 (2001) 520, SVDimpute; Mazumder, Hastie, Tibshirani, JMLR 11 (2010) 2287.
     """
 
+    settles_after = REFILLS[-1] + 1
+
     def __init__(
         self, executor: Executor, panels: Panels, *, width: int, seed: int, mask: Mask, rank: int
     ) -> None:
@@ -72,6 +74,13 @@ class CompletedKrylov(Krylov):
         beside = (self._held @ moments.reshape(groups, -1)).reshape(moments.shape)
         beside *= values.astype(np.float32)[:, None]
         return self._map(_add_group, product, vectors, [beside] * count, self._groups, label="complete")
+
+    def begins_anew(self, sweep: int) -> bool:
+        """Complete the held-out pairs anew after some of the sweeps."""
+        if sweep not in REFILLS:
+            return False
+        self.refill()
+        return True
 
     def refill(self) -> None:
         """Complete the held-out pairs from the leading eigenpairs known now, and begin anew from their vectors."""

@@ -47,6 +47,9 @@ class Krylov:
     Yamamoto, Nakatsukasa, Yanagisawa, Fukaya, ETNA 44 (2015) for the Gram–Cholesky orthogonalisation.
     """
 
+    #: Sweep up to which its values cannot have settled: there is nothing to compare them with.
+    settles_after = 1
+
     def __init__(self, executor: Executor, panels: Panels, *, width: int, seed: int) -> None:
         self.executor, self.panels = executor, panels
         self.n = panels.grid.n
@@ -87,6 +90,10 @@ class Krylov:
         self.T = _extended(self.T, column)
         self._rest = self._map(_subtract, self._blocks, product, [column] * len(product), label="rest")
         self.rest_gram = self._total(_gram, self._rest)
+
+    def begins_anew(self, sweep: int) -> bool:  # noqa: ARG002
+        """Begin anew from what is known after this sweep, if the space does that; True if it did."""
+        return False
 
     def grow(self) -> bool:
         """Add a block of what is outside the space; False if that is nothing but rounding.

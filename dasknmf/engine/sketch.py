@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.engine.completion import REFILLS, CompletedKrylov
+from dasknmf.engine.completion import CompletedKrylov
 from dasknmf.engine.krylov import ROUNDING, Krylov
 from dasknmf.engine.mask import Masked
 
@@ -184,14 +184,11 @@ def make_sketches(
             if ignored is not None:
                 product = executor.map(_without_diagonal, product, space.block, ignored, label="rest")
             space.take(product)
-            if isinstance(space, CompletedKrylov) and sweep in REFILLS and sweep < most:
-                space.refill()
+            if sweep < most and space.begins_anew(sweep):
                 continue
             values = np.linalg.eigvalsh(space.T)
             captured = float(np.sort(values**2)[::-1][:wanted].sum())
-            settled = sweep > 1 and captured - before[s] <= SETTLED * captured
-            if isinstance(space, CompletedKrylov):
-                settled = settled and sweep > REFILLS[-1] + 1
+            settled = sweep > space.settles_after and captured - before[s] <= SETTLED * captured
             before[s] = captured
             # a space that cannot grow is exhausted: its values are exact
             if settled or sweep == most or not space.grow():
