@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dasknmf.cli.shared import Names, Numbers, config_option, echo_json, force_option, json_option, storage_of
+from dasknmf.cli.shared import (
+    Names,
+    Numbers,
+    config_option,
+    echo_json,
+    force_option,
+    json_option,
+    memory_limit_option,
+    scheduler_option,
+    storage_of,
+    workers_option,
+)
 from dasknmf.errors import InputError, NotConvergedError
 
 if TYPE_CHECKING:
@@ -64,11 +75,9 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of the random start.")
 @_fit_options
-@click.option(
-    "--scheduler", default="threads", show_default=True, help="threads, local, an address or a file."
-)
-@click.option("--workers", type=int, help="Threads, or processes of --scheduler local.")
-@click.option("--memory-limit", help="Of each process, such as 4GiB.")
+@scheduler_option
+@workers_option
+@memory_limit_option
 @click.option("--checkpoint", help="Checkpoint file.  [default: beside the output]")
 @click.option(
     "--checkpoint-seconds", type=float, default=60.0, show_default=True, help="Seconds between checkpoints."

@@ -46,6 +46,11 @@ config_option = click.option(
     help="YAML file with the names of these options.",
 )
 force_option = click.option("-f", "--force", is_flag=True, help="Replace what is at the output.")
+scheduler_option = click.option(
+    "--scheduler", default="threads", show_default=True, help="threads, local, an address or a file."
+)
+workers_option = click.option("--workers", type=int, help="Threads, or processes of --scheduler local.")
+memory_limit_option = click.option("--memory-limit", help="Of each process, such as 4GiB.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 

@@ -8,7 +8,17 @@ from typing import Any
 
 import click
 
-from dasknmf.cli.shared import Numbers, config_option, echo_json, force_option, json_option, storage_of
+from dasknmf.cli.shared import (
+    Numbers,
+    config_option,
+    echo_json,
+    force_option,
+    json_option,
+    memory_limit_option,
+    scheduler_option,
+    storage_of,
+    workers_option,
+)
 from dasknmf.errors import InputError, MissingDependencyError
 
 
@@ -78,11 +88,9 @@ from dasknmf.errors import InputError, MissingDependencyError
     show_default=True,
     help="ignore leaves the diagonal out of the objective.",
 )
-@click.option(
-    "--scheduler", default="threads", show_default=True, help="threads, local, an address or a file."
-)
-@click.option("--workers", type=int, help="Threads, or processes of --scheduler local.")
-@click.option("--memory-limit", help="Of each process, such as 4GiB.")
+@scheduler_option
+@workers_option
+@memory_limit_option
 @click.option("--checkpoint", help="Folder of the checkpoint.  [default: beside the output]")
 @click.option("--resume", is_flag=True, help="Do not fit again what the checkpoint has.")
 @force_option
