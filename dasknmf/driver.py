@@ -11,6 +11,7 @@ from dasknmf.errors import DasknmfError
 from dasknmf.events import IterationEnded, ModelEnded
 from dasknmf.model import relative_error
 from dasknmf.panels import advance, measure, place, rows_of, stack, sums_of, without
+from dasknmf.solvers.face import Known
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,8 +65,8 @@ class Run:
         Spent before, by the run that is resumed.
     unseen : sequence of Unseen or None, optional
         For each row panel, the entries that do not count.
-    sum_of_squares : float, optional
-        ‖A‖² over the entries that count; by default over all.
+    known : Known, optional
+        Of A, over the entries that count; by default over all.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Run:
         snapshot: Snapshot | None = None,
         seconds: float = 0.0,
         unseen: Sequence[Unseen | None] | None = None,
-        sum_of_squares: float | None = None,
+        known: Known | None = None,
     ) -> None:
         self.operator, self.executor, self.models, self.options = operator, executor, models, options
         self.bytes_per_sweep, self.listener, self.snapshot = bytes_per_sweep, listener, snapshot
@@ -88,7 +89,7 @@ class Run:
         self._panels: list[Handle] = []
         self._cut_at = 0
         self._first_seconds, self._first_iteration = 0.0, 0
-        self.sum_of_squares = operator.sum_of_squares if sum_of_squares is None else sum_of_squares
+        self.known = known or Known(operator.n, operator.sum_of_squares, operator.total)
         self._unseen: list[Handle | None] = list(unseen or [None] * len(operator.panels))
 
     @property
@@ -134,16 +135,17 @@ class Run:
         )
         for index, sums in total_of(parts).items():
             model = self.models[index]
-            model.state = model.solver.start(sums, sum_of_squares=self.sum_of_squares)
+            model.state = model.solver.start(sums, self.known)
 
     def _round(self) -> None:
         """One sweep, one update of every live model."""
         jobs = {index: (self.models[index].solver, self.models[index].state) for index in self.live}
-        wanted = {index: solver.wants(state) for index, (solver, state) in jobs.items()}
+        wanting = {index: job for index, job in jobs.items() if job[0].wants(job[1]) == "product"}
         dtype = next(iter(self.models[self.live[0]].rows.values())).dtype
         count = len(self._panels)
-        X = self.executor.map(stack, self._panels, [wanted] * count, [dtype] * count, label="stack")
-        AX = self.operator.sweep(X, columns=sum(self.models[i].columns for i in wanted), dtype=dtype)
+        X = self.executor.map(stack, self._panels, [wanting] * count, [dtype] * count, label="stack")
+        columns = sum(self.models[index].columns for index in wanting)
+        AX = self.operator.sweep(X, columns=columns, dtype=dtype) if wanting else X
         self._panels = self.executor.map(
             advance, self._panels, AX, [jobs] * count, self._unseen, label="update"
         )
@@ -191,7 +193,7 @@ class Run:
             IterationEnded(
                 iteration=iteration,
                 live=len(self.live),
-                relative_error=relative_error(best.squared_error[-1], self.sum_of_squares),
+                relative_error=relative_error(best.squared_error[-1], self.known.sum_of_squares),
                 relative_gradient=best.gradient[-1],
                 reads=self.operator.reads,
                 bytes_read=self.operator.reads * self.bytes_per_sweep,

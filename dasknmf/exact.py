@@ -11,6 +11,7 @@ from dasknmf.driver import total_of
 from dasknmf.engine.completion import group_moments
 from dasknmf.model import Exact
 from dasknmf.panels import exact_sums, factors_of, place
+from dasknmf.solvers.face import Known
 from dasknmf.unseen import Diagonal
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ def sum_of_squares_of(operator: Operator, *, diagonal: bool) -> float:
     off = operator.sum_of_squares - float(exact @ exact)
     # nothing but the diagonal: what is left is rounding
     return off if off > 1e-12 * operator.sum_of_squares else 0.0
+
+
+def known_of(operator: Operator, *, diagonal: bool) -> Known:
+    """Return what solvers may know of A, over the entries that count."""
+    trace = 0.0 if diagonal else float(np.asarray(operator.diagonal, np.float64).sum())
+    return Known(operator.n, sum_of_squares_of(operator, diagonal=diagonal), operator.total - trace)
 
 
 def exact_errors(

@@ -184,7 +184,7 @@ def _datasets(
 ) -> list[xr.Dataset]:
     gauges = []
     for model in models:
-        model.rows, scale, gauge = balance(model.rows)
+        model.rows, scale, gauge = balance(model.factors)
         gauges.append({"scale": scale, "gauge": gauge})
     operator, given = session.operator, session.given
     exact = exact_errors(

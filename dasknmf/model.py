@@ -37,6 +37,11 @@ class Model:
         """Columns of A·X it needs."""
         return int(next(iter(self.rows.values())).shape[1])
 
+    @property
+    def factors(self) -> Rows:
+        """W and Hᵀ, of which WH is the model."""
+        return self.solver.factors(self.rows, self.state)
+
 
 @dataclass(frozen=True)
 class Exact:

@@ -45,10 +45,11 @@ def measure(step: PanelStep, solvers: Mapping[int, Solver]) -> dict[int, Sums]:
     return {index: solver.measure(step.rows[index]) for index, solver in solvers.items()}
 
 
-def stack(step: PanelStep, wanted: Mapping[int, str], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Put the row arrays that models want multiplied side by side, shape (rows, sum of k)."""
-    parts = [step.rows[index][name] for index, name in wanted.items()]
-    return np.concatenate(parts, axis=1, dtype=dtype)
+def stack(step: PanelStep, jobs: Mapping[int, tuple[Solver, Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Put what models want multiplied side by side, shape (rows, sum of k)."""
+    parts = [solver.asks(step.rows[index], state) for index, (solver, state) in jobs.items()]
+    rows = len(next(iter(next(iter(step.rows.values())).values())))
+    return np.concatenate(parts, axis=1, dtype=dtype) if parts else np.zeros((rows, 0), dtype)
 
 
 def advance(
@@ -79,18 +80,22 @@ def _advance(
     first = 0
     for index, (solver, state) in jobs.items():
         old = step.rows[index]
-        X = old[solver.wants(state)]
+        if solver.wants(state) == "nothing":
+            rows[index], sums[index] = solver.update_rows(old, AX[:, :0], state)
+            continue
+        X = solver.asks(old, state)
         own = slice(first, first + X.shape[1])
         first += X.shape[1]
         if unseen is None:
             rows[index], sums[index] = solver.update_rows(old, AX[:, own], state)
             continue
-        filled = AX[:, own] + unseen.product(old, solver.wants(state)).astype(X.dtype)
-        new, sums[index] = solver.update_rows(old, filled, state)
+        before = solver.factors(old, state)
+        filled = AX[:, own] + unseen.product(before, X).astype(X.dtype)
+        rows[index], sums[index] = solver.update_rows(old, filled, state)
         # the objective is taken when an iteration ends; what an update before that lacks, nobody asks for
-        if not state.between:
-            sums[index]["unseen"] = 2 * unseen.overlap(old, new) - unseen.overlap(new, new)
-        rows[index] = new
+        if solver.looks_back or not state.between:
+            judged = before if solver.looks_back else solver.factors(rows[index], state)
+            sums[index]["unseen"] = 2 * unseen.overlap(before, judged) - unseen.overlap(judged, judged)
     return PanelStep(rows, sums)
 
 

@@ -17,7 +17,7 @@ from dasknmf.engine.sketch_operator import SketchOperator
 from dasknmf.model import Model
 from dasknmf.options import RunOptions
 from dasknmf.progress import silent
-from dasknmf.solvers import solver_of
+from dasknmf.solvers import solver_class, solver_of
 from dasknmf.solvers.initial import column_choice, nndsvd_start, random_acol_start, random_start
 from dasknmf.unseen import Diagonal
 
@@ -142,14 +142,7 @@ def fit_batch(
         ranks = groupby(range(len(batch.models)), key=lambda i: batch.models[i].n_components)
         made: list[Model] = []
         for _, group in ranks if batch.chain else [(0, range(len(batch.models)))]:
-            models = [
-                Model(
-                    batch.models[i].name,
-                    solver_of(batch.models[i]),
-                    _rows(batch, i, made, values, vectors, facts),
-                )
-                for i in group
-            ]
+            models = [begin(batch.models[i], _rows(batch, i, made, values, vectors, facts)) for i in group]
             Run(
                 operator,
                 executor,
@@ -176,7 +169,7 @@ def _rows(
     if not batch.chain or not made:
         return rows
     # the last of this rank's own start: the same few columns would be found again at every rank
-    before = made[-1].rows
+    before = made[-1].factors
     new = {name: array[:, before[name].shape[1] :] for name, array in rows.items()}
     return {name: np.concatenate([before[name], new[name]], axis=1, dtype=FACTOR) for name in rows}
 
@@ -191,6 +184,12 @@ def _start(
     return start_rows(model, start, n=facts.n, total=facts.total, columns=AX)
 
 
+def begin(options: ModelOptions, start: Rows) -> Model:
+    """Return a model at its start, given W and Hᵀ."""
+    solver = solver_of(options)
+    return Model(options.name, solver, solver.rows_from(start["W"], start["H"]))
+
+
 def start_rows(
     model: ModelOptions,
     start: Start,
@@ -200,7 +199,7 @@ def start_rows(
     spectrum: tuple[NDArray[np.float64], NDArray[Any]] | None = None,
     columns: NDArray[Any] | None = None,
 ) -> Rows:
-    """Return the rows a model starts from.
+    """Return W and Hᵀ that a model starts from.
 
     Parameters
     ----------
@@ -218,7 +217,7 @@ def start_rows(
         A times :func:`dasknmf.solvers.initial.column_choice`, for ``random_acol``.
     """
     k, mean = model.n_components, total / n**2
-    positive = model.init == "nndsvda" or model.solver == "mu"
+    positive = model.init == "nndsvda" or solver_class(model.solver).multiplicative
     if start is not None:
         W, Ht = (np.ascontiguousarray(given, dtype=FACTOR) for given in (start[0], np.transpose(start[1])))
     elif model.init == "random":

@@ -15,13 +15,11 @@ from dasknmf.engine.cache import forget
 from dasknmf.engine.memory import USABLE, Projection, check_memory, project
 from dasknmf.errors import DasknmfError
 from dasknmf.events import ModelEnded, ModelsFitted
-from dasknmf.exact import sum_of_squares_of, unseen_of
-from dasknmf.model import Model
+from dasknmf.exact import known_of, unseen_of
 from dasknmf.network.opened import forget_opened
 from dasknmf.progress import silent
-from dasknmf.sketched import FACTOR, Batch, Facts, Start, fit_batch, make_batches, start_rows
+from dasknmf.sketched import FACTOR, Batch, Facts, Start, begin, fit_batch, make_batches, start_rows
 from dasknmf.sketching import sketches_for, vectors_of
-from dasknmf.solvers import solver_of
 from dasknmf.solvers.initial import column_choice
 
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from dasknmf.engine.sweep import Sweep
     from dasknmf.events import Event, Listener
     from dasknmf.matrices import Given
+    from dasknmf.model import Model
     from dasknmf.options import ModelOptions, RunOptions
 
 
@@ -103,10 +102,8 @@ class Session:
             cuts = np.cumsum([X.shape[1] for X in drawn.values()])[:-1]
             columns = dict(zip(drawn, np.split(AX, cuts, axis=1), strict=True))
         return [
-            Model(
-                model.name,
-                solver_of(model),
-                start_rows(model, start, n=n, total=total, spectrum=spectrum, columns=columns.get(i)),
+            begin(
+                model, start_rows(model, start, n=n, total=total, spectrum=spectrum, columns=columns.get(i))
             )
             for i, (model, start) in enumerate(zip(models, starts, strict=True))
         ]
@@ -203,7 +200,7 @@ class Session:
             snapshot=snapshot,
             seconds=self.seconds,
             unseen=unseen_of(self.operator, self.executor, diagonal=self.diagonal),
-            sum_of_squares=sum_of_squares_of(self.operator, diagonal=self.diagonal),
+            known=known_of(self.operator, diagonal=self.diagonal),
         ).go()
 
     def polish(self, models: list[Model], *, snapshot: Snapshot | None = None) -> None:

@@ -193,7 +193,7 @@ def _stages(session: Session, options: SurveyOptions, execution: Execution, mask
         unseen = session.fit_on_sketch(hidden[0], others, [None] * len(others), kept=kept("held-out"))
     session.polish(models)
     for model in models:
-        model.rows = balance(model.rows)[0]
+        model.rows = balance(model.factors)[0]
     by_rank = [
         [(model.rows["W"], model.rows["H"]) for model in group] for group in _groups(models, options.restarts)
     ]
@@ -235,7 +235,7 @@ def _groups(models: Sequence[Model], size: int) -> list[Sequence[Model]]:
 def _judge(session: Session, unseen: Sequence[Model], restarts: int, mask: Mask) -> HeldOutCurve:
     """Return the held-out error of the fit of each rank that fits best what it has seen."""
     best = [min(group, key=lambda model: model.objective[-1]) for group in _groups(unseen, restarts)]
-    found = held_out_errors(session.operator, session.executor, [model.rows for model in best], mask)
+    found = held_out_errors(session.operator, session.executor, [model.factors for model in best], mask)
     return held_out_curve(found.by_group, found.squares)
 
 

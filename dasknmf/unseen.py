@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 class Unseen(Protocol):
     """What a model, and A, say of a set U of entries of a row panel."""
 
-    def product(self, rows: Rows, wanted: str) -> NDArray[Any]:
-        """Return what is missing from A·X where A's entries in U are replaced by the model's; X = rows[wanted]."""
+    def product(self, factors: Rows, X: NDArray[Any]) -> NDArray[Any]:
+        """Return what is missing from A·X where A's entries in U are replaced by the model's."""
         ...
 
     def overlap(self, a: Rows, b: Rows) -> float:
         """Return Σ over U of the products of two models' entries."""
         ...
 
-    def cross(self, rows: Rows) -> float:
+    def cross(self, factors: Rows) -> float:
         """Return Σ over U of the products of A's entries, where the operator has them, and the model's."""
         ...
 
@@ -45,19 +45,19 @@ class Diagonal:
 
     values: NDArray[np.float64]
 
-    def product(self, rows: Rows, wanted: str) -> NDArray[Any]:
+    def product(self, factors: Rows, X: NDArray[Any]) -> NDArray[Any]:
         """Return ((WH)_ii − A_ii)·X."""
-        return np.asarray((_own_diagonal(rows) - self.values)[:, None] * rows[wanted])
+        return np.asarray((_own_diagonal(factors) - self.values)[:, None] * X)
 
     def overlap(self, a: Rows, b: Rows) -> float:
         """Return Σ_i (WH)_ii (W'H')_ii."""
         return float(_own_diagonal(a) @ _own_diagonal(b))
 
-    def cross(self, rows: Rows) -> float:
+    def cross(self, factors: Rows) -> float:
         """Return Σ_i A_ii (WH)_ii."""
-        return float(self.values @ _own_diagonal(rows))
+        return float(self.values @ _own_diagonal(factors))
 
 
-def _own_diagonal(rows: Rows) -> NDArray[np.float64]:
+def _own_diagonal(factors: Rows) -> NDArray[np.float64]:
     """Return (WH)_ii for the genes of a panel."""
-    return np.asarray(np.einsum("ij,ij->i", rows["W"], rows["H"], dtype=np.float64))
+    return np.asarray(np.einsum("ij,ij->i", factors["W"], factors["H"], dtype=np.float64))

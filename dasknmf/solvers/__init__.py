@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import InputError
 from dasknmf.solvers.hals import HALS
@@ -11,12 +11,12 @@ from dasknmf.solvers.mu import MU
 
 if TYPE_CHECKING:
     from dasknmf.options import ModelOptions
-    from dasknmf.solvers.alternating import Alternating
+    from dasknmf.solvers.face import Solver
 
-SOLVERS: dict[str, type[Alternating]] = {solver.name: solver for solver in (HALS, MU)}
+SOLVERS: dict[str, type[Any]] = {solver.name: solver for solver in (HALS, MU)}
 
 
-def solver_class(name: str) -> type[Alternating]:
+def solver_class(name: str) -> type[Any]:
     """Return the solver of a name.
 
     Raises
@@ -31,7 +31,9 @@ def solver_class(name: str) -> type[Alternating]:
         raise InputError(msg) from None
 
 
-def solver_of(model: ModelOptions) -> Alternating:
-    """Return the solver of a model, with its penalties."""
-    penalties = {name: value for name, value in asdict(model).items() if name[:3] in ("l1_", "l2_")}
-    return solver_class(model.solver)(**penalties)
+def solver_of(model: ModelOptions) -> Solver:
+    """Return the solver of a model, with its penalties and parameters."""
+    made = solver_class(model.solver)
+    given = {field.name: getattr(model, field.name, None) for field in fields(made)}
+    solver: Solver = made(**{name: value for name, value in given.items() if value is not None})
+    return solver

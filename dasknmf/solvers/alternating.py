@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dasknmf.solvers.face import Rows, Sums
+    from dasknmf.solvers.face import Known, Rows, Sums, Want
 
 #: Entries of a factor updated together: a block of W, A·X and W·G stays in a 2 MiB cache.
 BLOCK = 2048 * 64
@@ -77,7 +77,12 @@ class Alternating(ABC):
     l2_W: float = 0.0
     l2_H: float = 0.0
 
-    name = ""
+    name: ClassVar[str] = ""
+    minimises: ClassVar[str] = "½‖A − WH‖²"
+    source: ClassVar[str] = ""
+    rounds: ClassVar[int] = 2
+    looks_back: ClassVar[bool] = False
+    multiplicative: ClassVar[bool] = False
 
     @abstractmethod
     def update(
@@ -99,21 +104,33 @@ class Alternating(ABC):
             Penalties of this factor.
         """
 
+    def rows_from(self, W: NDArray[Any], Ht: NDArray[Any]) -> Rows:
+        """Return both factors."""
+        return {"W": W, "H": Ht}
+
+    def factors(self, rows: Rows, state: AlternatingState) -> Rows:  # noqa: ARG002
+        """Return both factors."""
+        return rows
+
     def measure(self, rows: Rows) -> Sums:
         """Return H's share of its Gram: W is updated first."""
         return {"gram": _gram(rows["H"])}
 
-    def start(self, sums: Sums, *, sum_of_squares: float) -> AlternatingState:
+    def start(self, sums: Sums, known: Known) -> AlternatingState:
         """Return the state before the first iteration."""
-        return AlternatingState(gram=sums["gram"], sum_of_squares=sum_of_squares)
+        return AlternatingState(gram=sums["gram"], sum_of_squares=known.sum_of_squares)
 
     def restore(self, saved: dict[str, Any]) -> AlternatingState:
         """Return the state of a checkpoint."""
         return AlternatingState(**saved)
 
-    def wants(self, state: AlternatingState) -> str:
+    def wants(self, state: AlternatingState) -> Want:  # noqa: ARG002
+        """Return that each half-iteration wants a product."""
+        return "product"
+
+    def asks(self, rows: Rows, state: AlternatingState) -> NDArray[Any]:
         """Return H, to update W, or W, to update H."""
-        return "H" if state.half == 0 else "W"
+        return rows["H" if state.half == 0 else "W"]
 
     def update_rows(self, rows: Rows, AX: NDArray[Any], state: AlternatingState) -> tuple[Rows, Sums]:
         """Update a row panel of the factor that is next."""

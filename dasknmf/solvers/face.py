@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Row arrays of one model, by name: ``W`` and ``H``, both gene by factor (H is kept transposed).
+#: Row arrays of one model, by name, each gene by factor. Which there are is the solver's own; see ``factors``.
 Rows = dict[str, "NDArray[Any]"]
 #: What row panels add up to: small float64 arrays and scalars, by name.
 Sums = dict[str, Any]
+#: What a solver wants of A in a round: A·X, or nothing, when it only needs the sums of all panels.
+Want = Literal["product", "nothing"]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a solver may know of A before any product: its size, ‖A‖² and ΣA, over the entries that count."""
+
+    n: int
+    sum_of_squares: float
+    total: float
 
 
 class State(Protocol):
@@ -23,17 +35,17 @@ class State(Protocol):
 
     @property
     def between(self) -> bool:
-        """True between iterations, when the objective belongs to the rows as they are."""
+        """True between iterations."""
         ...
 
     @property
     def objective(self) -> float:
-        """The minimised function after the last whole iteration; nan before the first."""
+        """The minimised function after the last whole iteration, or where it ``looks_back``, before it."""
         ...
 
     @property
     def squared_error(self) -> float:
-        """‖A − WH‖² after the last whole iteration, over the entries that count; nan before the first."""
+        """‖A − WH‖² of the same factors, over the entries that count."""
         ...
 
     @property
@@ -45,17 +57,44 @@ class State(Protocol):
 class Solver(Protocol):
     """An algorithm for A ≈ WH as pure functions of rows and state.
 
-    One round is: the driver multiplies ``rows[wants(state)]`` by A, every row panel goes through
+    One round is: the driver multiplies what the solver ``asks`` for by A, every row panel goes through
     ``update_rows`` on its own, the sums of the panels go through ``reduce``.
+
+    Attributes
+    ----------
+    name : str
+        By which users choose it.
+    minimises, source : str
+        The objective in a formula, and the paper.
+    rounds : int
+        Sweeps over A an iteration takes.
+    looks_back : bool
+        Whether the objective it knows at the end of an iteration is that of the factors before it: all that one
+        product an iteration can say.
+    multiplicative : bool
+        Whether an entry that is zero stays zero, so that a start must be positive.
     """
 
-    name: str
+    name: ClassVar[str]
+    minimises: ClassVar[str]
+    source: ClassVar[str]
+    rounds: ClassVar[int]
+    looks_back: ClassVar[bool]
+    multiplicative: ClassVar[bool]
+
+    def rows_from(self, W: NDArray[Any], Ht: NDArray[Any]) -> Rows:
+        """Return the rows of a start, given W and Hᵀ, both gene by factor."""
+        ...
+
+    def factors(self, rows: Rows, state: Any) -> Rows:
+        """Return ``W`` and ``H``, the latter transposed, of which WH is the model, row by row."""
+        ...
 
     def measure(self, rows: Rows) -> Sums:
         """Return what a row panel adds to the sums that ``start`` needs."""
         ...
 
-    def start(self, sums: Sums, *, sum_of_squares: float) -> Any:
+    def start(self, sums: Sums, known: Known) -> Any:
         """Return the first state."""
         ...
 
@@ -63,8 +102,12 @@ class Solver(Protocol):
         """Return a state from its fields by name, as a checkpoint kept them."""
         ...
 
-    def wants(self, state: Any) -> str:
-        """Return the name of the row array to multiply by A."""
+    def wants(self, state: Any) -> Want:
+        """Return what it wants of A in this round."""
+        ...
+
+    def asks(self, rows: Rows, state: Any) -> NDArray[Any]:
+        """Return the rows of X, to be multiplied by A."""
         ...
 
     def update_rows(self, rows: Rows, AX: NDArray[Any], state: Any) -> tuple[Rows, Sums]:

@@ -24,6 +24,7 @@ class HALS(Alternating):
     """
 
     name = "hals"
+    source = "Cichocki & Phan 2009; Gillis & Glineur 2012"
 
     def update(
         self,

@@ -25,6 +25,8 @@ class MU(Alternating):
     """
 
     name = "mu"
+    source = "Lee & Seung 2001"
+    multiplicative = True
 
     def update(
         self, F: NDArray[Any], Y: NDArray[Any], G: NDArray[Any], FG: NDArray[Any], *, l1: float, l2: float

@@ -14,7 +14,7 @@ import dasknmf
 from dasknmf.driver import Run
 from dasknmf.engine.executor import Threads
 from dasknmf.engine.sweep import Sweep
-from dasknmf.exact import sum_of_squares_of, unseen_of
+from dasknmf.exact import known_of, unseen_of
 from dasknmf.model import Model
 from dasknmf.options import RunOptions
 from dasknmf.progress import silent
@@ -76,7 +76,7 @@ def run_float64(
             bytes_per_sweep=1,
             listener=silent,
             unseen=unseen_of(operator, executor, diagonal=diagonal == "keep"),
-            sum_of_squares=sum_of_squares_of(operator, diagonal=diagonal == "keep"),
+            known=known_of(operator, diagonal=diagonal == "keep"),
         ).go()
     return model
 
