@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from numbers import Real
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,3 +79,19 @@ def one_of(name: str, given: object, known: Iterable[str]) -> None:
     if given not in known:
         msg = f"{name}={given!r} is not known; choose one of {', '.join(known)}"
         raise InputError(msg)
+
+
+def whole(name: str, value: Any, *, least: int) -> int:
+    """Return a whole number of at least ``least`` as an int; refuse anything else."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        msg = f"{name}={value!r}: needs a whole number of at least {least}"
+        raise InputError(msg)
+    return int(value)
+
+
+def not_negative(name: str, value: Any) -> float:
+    """Return a finite number of at least 0 as a float; refuse anything else."""
+    if not isinstance(value, Real) or not math.isfinite(value) or value < 0:
+        msg = f"{name}={value!r}: needs a finite number of at least 0"
+        raise InputError(msg)
+    return float(value)

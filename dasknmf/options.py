@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field, fields
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
-from dasknmf.errors import InputError, one_of
+from dasknmf.errors import InputError, not_negative, one_of, whole
 from dasknmf.solvers import solver_class
 
 if TYPE_CHECKING:
@@ -19,6 +17,8 @@ RANDOM = {"random": "seed", "random_acol": "acol"}
 #: With more of it held out, what is left is another network.
 MOST_HELD_OUT = 0.5
 PENALTIES = ("l1_W", "l1_H", "l2_W", "l2_H")
+#: What some solvers have and others have not; None is the default of the solver.
+PARAMETERS = ("passes",)
 STARTS: tuple[str, ...] = ("auto", "random", "random_acol", "nndsvd", "nndsvda", "given")
 
 
@@ -40,6 +40,8 @@ class ModelOptions:
         NNDSVD with zeros raised to the mean of A, for solvers that cannot leave zero. Restarts need one of the random
         ones: ``random_acol`` takes means of five random columns of A (Langville et al. 2014), and ends in lower
         errors than ``random``, |N(0, 1)|.
+    passes : int, optional
+        Of ``hals``: how often the columns of a factor are updated with one product with A; by default 4.
     l1_W, l1_H, l2_W, l2_H : float
         The fit minimises ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
     """
@@ -48,6 +50,7 @@ class ModelOptions:
     solver: str = "hals"
     seed: int = 0
     init: Start = "auto"
+    passes: int | None = None
     l1_W: float = 0.0
     l1_H: float = 0.0
     l2_W: float = 0.0
@@ -65,6 +68,7 @@ class ModelOptions:
             object.__setattr__(self, "init", _default_start(self.solver))
         for name in PENALTIES:
             object.__setattr__(self, name, not_negative(name, getattr(self, name)))
+        self._check_parameters()
         if solver_class(self.solver).multiplicative and self.init == "nndsvd":
             msg = (
                 f"init='nndsvd' has zeros, which solver '{self.solver}' can never leave; use init='nndsvda' or "
@@ -81,7 +85,22 @@ class ModelOptions:
         elif self.init != _default_start(self.solver):
             parts.append(self.init)
         parts += [f"{name}={getattr(self, name):g}" for name in PENALTIES if getattr(self, name)]
+        given = {name: getattr(self, name) for name in PARAMETERS}
+        parts += [f"{name}={value}" for name, value in given.items() if value is not None]
         return "-".join(parts)
+
+    def _check_parameters(self) -> None:
+        """Refuse what the solver has not; it checks the values of what it has."""
+        made = solver_class(self.solver)
+        has = {field.name for field in fields(made)}
+        given = [name for name in PARAMETERS if getattr(self, name) is not None]
+        given += [name for name in PENALTIES if getattr(self, name)]
+        for name in given:
+            if name not in has:
+                there = ", ".join(sorted(has)) or "none"
+                msg = f"{name}={getattr(self, name)!r}: solver '{self.solver}' has no such option; it has: {there}"
+                raise InputError(msg)
+        made(**{name: getattr(self, name) for name in given})
 
 
 @dataclass(frozen=True)
@@ -111,7 +130,7 @@ class RunOptions:
         Most iterations on A that follow those on the sketch.
     """
 
-    max_iter: int = 200
+    max_iter: int = 100
     tol: float = 1e-4
     tol_objective: float = 1e-6
     max_seconds: float | None = None
@@ -217,8 +236,9 @@ class SurveyOptions:
 
     def models(self, restarts: int, *, first: int = 0) -> tuple[ModelOptions, ...]:
         """Return the models of all ranks, ``restarts`` of each, rank by rank."""
+        penalties: dict[str, Any] = dict(self.penalties)
         return tuple(
-            ModelOptions(k, solver=self.solver, seed=self.seed + first + r, init=self.init, **self.penalties)
+            ModelOptions(k, solver=self.solver, seed=self.seed + first + r, init=self.init, **penalties)
             for k in self.n_components
             for r in range(restarts)
         )
@@ -248,19 +268,3 @@ def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], RunOptions]
 
 def _default_start(solver: str) -> Start:
     return "nndsvda" if solver_class(solver).multiplicative else "nndsvd"
-
-
-def whole(name: str, value: Any, *, least: int) -> int:
-    """Return a whole number of at least ``least`` as an int; refuse anything else."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        msg = f"{name}={value!r}: needs a whole number of at least {least}"
-        raise InputError(msg)
-    return int(value)
-
-
-def not_negative(name: str, value: Any) -> float:
-    """Return a finite number of at least 0 as a float; refuse anything else."""
-    if not isinstance(value, Real) or not math.isfinite(value) or value < 0:
-        msg = f"{name}={value!r}: needs a finite number of at least 0"
-        raise InputError(msg)
-    return float(value)

@@ -92,7 +92,9 @@ def test_held_out_errors_are_near_those_of_dense_fits_that_never_saw_the_entries
                 best = inside
                 reference[k] = ((dense - model)[held] ** 2).sum() / (dense[held] ** 2).sum()
     error, se = found["held_out"].to_series(), found["held_out_se"].to_series()
-    assert all(abs(error[k] - reference[k]) < se[k] for k in reference)
+    # ranks above the planted one overfit, and how badly hangs on how long each method goes on
+    assert all(abs(error[k] - reference[k]) < se[k] for k in range(2, 6))
+    assert all(judged[k] > judged[5] for judged in (error, reference) for k in range(6, 9))
     assert error.idxmin() == min(reference, key=reference.__getitem__) == 5
 
 

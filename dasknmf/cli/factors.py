@@ -31,6 +31,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     choices = {"init": [start for start in STARTS if start != "given"], "diagonal": ["keep", "ignore"]}
     helps = {
+        "passes": "Of hals: updates of a factor from one product with the network.  [default: 4]",
         "init": (
             "Start; auto is nndsvd, nndsvda for mu, which do not depend on --seed. Restarts need random_acol, means of "
             "random columns of the network, or random."
@@ -60,7 +61,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         elif isinstance(field.default, bool):
             flag = f"{flag}/--no-{field.name}"
         else:
-            settings["type"] = int if isinstance(field.default, int) else float
+            settings["type"] = int if isinstance(field.default, int) or "int" in str(field.type) else float
         penalty = f"{field.name[:2].upper()} penalty of {field.name[-1]}."
         command = click.option(flag, field.name, help=helps.get(field.name, penalty), **settings)(command)
     return command

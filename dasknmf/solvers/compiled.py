@@ -19,8 +19,10 @@ LANES = 64
 
 
 @compiled
-def hals_rows(F: NDArray[Any], Y: NDArray[Any], G: NDArray[Any], l1: Any, l2: Any) -> NDArray[Any]:
-    """Return new rows of F by one pass of HALS; see :class:`dasknmf.solvers.hals.HALS`.
+def hals_rows(
+    F: NDArray[Any], Y: NDArray[Any], G: NDArray[Any], l1: Any, l2: Any, passes: int
+) -> NDArray[Any]:
+    """Return new rows of F by passes of HALS; see :class:`dasknmf.solvers.hals.HALS`.
 
     Parameters
     ----------
@@ -30,11 +32,14 @@ def hals_rows(F: NDArray[Any], Y: NDArray[Any], G: NDArray[Any], l1: Any, l2: An
         XᵀX.
     l1, l2 : number of the type of F
         Penalties.
+    passes : int
+        How often each column is updated.
     """
     n, k = F.shape
     new = np.empty_like(F)
     padded = (k + 3) // 4 * 4
     V = np.zeros((padded, LANES), F.dtype)
+    T = np.zeros((k, LANES), F.dtype)
     rest = np.zeros(LANES, F.dtype)
     gram = np.zeros((k, padded), F.dtype)
     gram[:, :k] = G
@@ -43,23 +48,24 @@ def hals_rows(F: NDArray[Any], Y: NDArray[Any], G: NDArray[Any], l1: Any, l2: An
         rows = min(LANES, n - start)
         for r in range(rows):
             for j in range(k):
-                V[j, r] = F[start + r, j]
-        for j in range(k):
-            curvature = G[j, j] + l2
-            if curvature <= 0:
-                # its partner has died: the column matters to its penalty alone, which wants it to be zero
-                if l1 > 0:
-                    V[j, :] = zero
-                continue
-            for r in range(rows):
-                rest[r] = Y[start + r, j]
-            for i in range(0, padded, 4):
-                a, b, c, d = gram[j, i], gram[j, i + 1], gram[j, i + 2], gram[j, i + 3]
+                V[j, r], T[j, r] = F[start + r, j], Y[start + r, j]
+        for _ in range(passes):
+            for j in range(k):
+                curvature = G[j, j] + l2
+                if curvature <= 0:
+                    # its partner has died: the column matters to its penalty alone, which wants it to be zero
+                    if l1 > 0:
+                        V[j, :] = zero
+                    continue
                 for r in range(LANES):
-                    rest[r] -= (a * V[i, r] + b * V[i + 1, r]) + (c * V[i + 2, r] + d * V[i + 3, r])
-            for r in range(LANES):
-                value = V[j, r] + (rest[r] - l1 - l2 * V[j, r]) / curvature
-                V[j, r] = value if value > zero else (zero if value <= zero else value)
+                    rest[r] = T[j, r]
+                for i in range(0, padded, 4):
+                    a, b, c, d = gram[j, i], gram[j, i + 1], gram[j, i + 2], gram[j, i + 3]
+                    for r in range(LANES):
+                        rest[r] -= (a * V[i, r] + b * V[i + 1, r]) + (c * V[i + 2, r] + d * V[i + 3, r])
+                for r in range(LANES):
+                    value = V[j, r] + (rest[r] - l1 - l2 * V[j, r]) / curvature
+                    V[j, r] = value if value > zero else (zero if value <= zero else value)
         for r in range(rows):
             for j in range(k):
                 new[start + r, j] = V[j, r]

@@ -26,12 +26,12 @@ PENALTIES = st.fixed_dictionaries(
 )
 
 
-def dense_hals(A, W, H, iterations, *, l1_W=0.0, l1_H=0.0, l2_W=0.0, l2_H=0.0):
+def dense_hals(A, W, H, iterations, *, passes=4, l1_W=0.0, l1_H=0.0, l2_W=0.0, l2_H=0.0):
     """Cichocki & Phan 2009, algorithm 2, one column at a time, float64, nothing shared with the package."""
     W, H = W.copy(), H.copy()
     for _ in range(iterations):
         for F, other, data, l1, l2 in ((W, H.T, A, l1_W, l2_W), (H.T, W, A.T, l1_H, l2_H)):
-            for j in range(F.shape[1]):
+            for j in [*range(F.shape[1])] * passes:
                 residual = data - F @ other.T + np.outer(F[:, j], other[:, j])
                 curvature = other[:, j] @ other[:, j] + l2
                 if curvature > 0:
@@ -61,7 +61,7 @@ def run_float64(
     *,
     tile: int = 16,
     diagonal: Any = "keep",
-    **penalties: float,
+    **penalties: Any,
 ) -> Model:
     """The engine's iterates in float64, unbalanced, as the solver leaves them."""
     model = Model(solver, SOLVERS[solver](**penalties), {"W": W.copy(), "H": H.T.copy()})
@@ -139,7 +139,8 @@ def test_scikit_learn_has_the_same_objective_from_the_same_start(solver: str, pe
         A, W.copy(), H.copy(), n_components=5, init="custom", solver=peer, max_iter=20, tol=0
     )
     theirs = np.linalg.norm(A - theirs_W @ theirs_H)
-    ours = np.sqrt(run_float64(A, solver, W, H, 20).squared_error[-1])
+    options = {"passes": 1} if solver == "hals" else {}
+    ours = np.sqrt(run_float64(A, solver, W, H, 20, **options).squared_error[-1])
     assert ours == pytest.approx(theirs, rel=1e-4)
 
 
@@ -188,3 +189,25 @@ def test_penalties_do_what_they_say() -> None:
     assert (sparse["W"] == 0).mean() > (plain["W"] == 0).mean()
     assert float((small["W"] ** 2).sum()) < float((plain["W"] ** 2).sum())
     assert plain.attrs["relative_error"] <= min(sparse.attrs["relative_error"], small.attrs["relative_error"])
+
+
+@pytest.mark.parametrize("passes", [1, 3])
+def test_passes_are_those_that_were_asked_for(passes: int) -> None:
+    A = planted(30, 3, seed=0)
+    rng = np.random.default_rng(1)
+    W, H = rng.random((30, 3)), rng.random((3, 30))
+    model = run_float64(A, "hals", W, H, 4, passes=passes)
+    expected_W, _ = dense_hals(A, W, H, 4, passes=passes)
+    np.testing.assert_allclose(model.rows["W"], expected_W, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"solver": "mu", "passes": 2}, "solver 'mu' has no such option"),
+        ({"solver": "hals", "passes": 0}, "needs a whole number of at least 1"),
+    ],
+)
+def test_an_option_a_solver_does_not_have_is_refused(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(dasknmf.errors.InputError, match=says):
+        dasknmf.nmf(planted(20, 2, seed=0), 2, **options)

@@ -49,7 +49,7 @@ def test_a_pass_of_hals_takes_one_column_after_the_other(
 ) -> None:
     F, Y, G = made(n, k, kind, dead=dead, seed=seed)
     kept = F.copy(), Y.copy(), G.copy()
-    new = hals_rows(F, Y, G, kind(l1), kind(l2))
+    new = hals_rows(F, Y, G, kind(l1), kind(l2), 1)
     expected = columns_in_turn(F.astype(float), Y.astype(float), G.astype(float), l1, l2)
     assert new.dtype == kind
     np.testing.assert_allclose(new, expected, rtol=TOLERANCE[kind], atol=TOLERANCE[kind] * np.abs(Y).max())
@@ -61,8 +61,8 @@ def test_a_pass_of_hals_takes_one_column_after_the_other(
 @given(n=st.integers(1, 2 * LANES), cut=st.integers(1, LANES), k=st.integers(1, 9), kind=KINDS)
 def test_a_row_does_not_depend_on_the_rows_beside_it(n: int, cut: int, k: int, kind) -> None:
     F, Y, G = made(n, k, kind, dead=False, seed=n)
-    whole = hals_rows(F, Y, G, kind(0), kind(0))
-    parts = [hals_rows(F[a : a + cut], Y[a : a + cut], G, kind(0), kind(0)) for a in range(0, n, cut)]
+    whole = hals_rows(F, Y, G, kind(0), kind(0), 1)
+    parts = [hals_rows(F[a : a + cut], Y[a : a + cut], G, kind(0), kind(0), 1) for a in range(0, n, cut)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
@@ -71,7 +71,7 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(n: int, cut: int, k: int, k
 def test_what_is_not_a_number_does_not_become_zero(where: str, kind) -> None:
     F, Y, G = made(LANES + 3, 5, kind, dead=False, seed=0)
     {"F": F, "Y": Y, "G": G}[where][1, 2] = np.nan
-    new = hals_rows(F, Y, G, kind(0), kind(0))
+    new = hals_rows(F, Y, G, kind(0), kind(0), 1)
     if where == "G":
         assert np.isnan(new[:, 1]).all()
     else:
@@ -89,7 +89,7 @@ def test_what_is_not_a_number_does_not_become_zero(where: str, kind) -> None:
 def test_sums_over_rows_are_those_of_numpy(n: int, k: int, kind, l1: float, seed: int) -> None:
     F, Y, G = made(n, k, kind, dead=False, seed=seed)
     FG, l2 = F @ G, 0.7
-    new = hals_rows(F, Y, G, kind(l1), kind(l2))
+    new = hals_rows(F, Y, G, kind(l1), kind(l2), 1)
     found = row_sums(F, FG, Y, new, kind(l1), kind(l2))
     exact = [array.astype(float) for array in (F, FG, Y, new)]
     gradient = exact[1] - exact[2] + l1 + l2 * exact[0]
@@ -99,3 +99,14 @@ def test_sums_over_rows_are_those_of_numpy(n: int, k: int, kind, l1: float, seed
     size = (exact[1] ** 2).sum() + (exact[2] ** 2).sum()
     np.testing.assert_allclose(found[0], expected[0], rtol=1e-4, atol=1e-6 * size)
     np.testing.assert_allclose(found[1:], expected[1:], rtol=1e-12, atol=1e-10)
+
+
+@given(
+    n=st.integers(1, 2 * LANES), k=st.integers(1, 9), kind=KINDS, passes=st.integers(1, 5), dead=st.booleans()
+)
+def test_passes_are_single_passes_after_one_another(n: int, k: int, kind, passes: int, dead: bool) -> None:
+    F, Y, G = made(n, k, kind, dead=dead, seed=n)
+    expected = F
+    for _ in range(passes):
+        expected = hals_rows(expected, Y, G, kind(0.1), kind(0.2), 1)
+    np.testing.assert_array_equal(hals_rows(F, Y, G, kind(0.1), kind(0.2), passes), expected)
