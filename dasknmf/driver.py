@@ -14,7 +14,7 @@ from dasknmf.panels import advance, measure, place, rows_of, stack, sums_of, wit
 from dasknmf.solvers.face import Known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from dasknmf.engine.executor import Executor, Handle
     from dasknmf.engine.sweep import Operator
@@ -87,6 +87,8 @@ class Run:
         self.bytes_per_sweep, self.listener, self.snapshot = bytes_per_sweep, listener, snapshot
         self._began = time.perf_counter() - seconds
         self._panels: list[Handle] = []
+        self._columns = [model.columns for model in models]
+        self._dtype = next(iter(models[0].rows.values())).dtype
         self._cut_at = 0
         self._first_seconds, self._first_iteration = 0.0, 0
         self.known = known or Known(operator.n, operator.sum_of_squares, operator.total)
@@ -119,10 +121,13 @@ class Run:
                 self._save_or_cut()
         self._panels = []
 
-    def _place(self, indices: Iterable[int]) -> None:
+    def _place(self, indices: Sequence[int]) -> None:
         """Cut the rows of models into panels and put them where they are updated."""
         rows = {index: self.models[index].rows for index in indices}
         self._panels = place(rows, self.operator.panels, self.executor)
+        # in one place only: those of a survey are most of its memory
+        for index in indices:
+            self.models[index].rows = {}
 
     def _start(self) -> None:
         solvers = {
@@ -141,11 +146,11 @@ class Run:
         """One sweep, one update of every live model."""
         jobs = {index: (self.models[index].solver, self.models[index].state) for index in self.live}
         wanting = {index: job for index, job in jobs.items() if job[0].wants(job[1]) == "product"}
-        dtype = next(iter(self.models[self.live[0]].rows.values())).dtype
         count = len(self._panels)
-        X = self.executor.map(stack, self._panels, [wanting] * count, [dtype] * count, label="stack")
-        columns = sum(self.models[index].columns for index in wanting)
-        AX = self.operator.sweep(X, columns=columns, dtype=dtype) if wanting else X
+        X = self.executor.map(stack, self._panels, [wanting] * count, [self._dtype] * count, label="stack")
+        columns = sum(self._columns[index] for index in wanting)
+        AX = self.operator.sweep(X, columns=columns, dtype=self._dtype) if wanting else X
+        del X
         self._panels = self.executor.map(
             advance, self._panels, AX, [jobs] * count, self._unseen, label="update"
         )
@@ -209,9 +214,8 @@ class Run:
             self.executor.map(rows_of, self._panels, [tuple(indices)] * count, label="rows-of")
         )
         for index in indices:
-            self.models[index].rows = {
-                name: np.concatenate([part[index][name] for part in parts]) for name in parts[0][index]
-            }
+            own = [part.pop(index) for part in parts]
+            self.models[index].rows = {name: np.concatenate([rows[name] for rows in own]) for name in own[0]}
         ended = tuple(index for index in indices if self.models[index].stop_reason)
         for index in ended:
             model = self.models[index]

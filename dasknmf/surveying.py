@@ -190,7 +190,13 @@ def _stages(session: Session, options: SurveyOptions, execution: Execution, mask
     if mask is not None:
         # seeds of their own: nothing is shared with the fits that have seen all
         others = options.models(options.held_out_restarts, first=options.restarts)
-        unseen = session.fit_on_sketch(hidden[0], others, [None] * len(others), kept=kept("held-out"))
+        hiding = session.fit_on_sketch(hidden[0], others, [None] * len(others), kept=kept("held-out"))
+        # of each rank the fit that fits best what it has seen is judged
+        unseen = [
+            min(group, key=lambda model: model.objective[-1])
+            for group in _groups(hiding, options.held_out_restarts)
+        ]
+        del hiding
     session.polish(models)
     for model in models:
         model.rows = balance(model.factors)[0]
@@ -219,7 +225,7 @@ def _stages(session: Session, options: SurveyOptions, execution: Execution, mask
     if options.consensus == "mean":
         means = [{"W": made.W, "H": made.Ht} for made in consensus]
     errors = exact_errors(session.operator, session.executor, rows + means, diagonal=session.diagonal)
-    curve = _judge(session, unseen, options.held_out_restarts, mask) if mask is not None else None
+    curve = _judge(session, unseen, mask) if mask is not None else None
     ends = [end.relative_error for end in errors]
     of_consensus = ends[len(models) :] or [
         ends[place * options.restarts + made.medoid] for place, made in enumerate(consensus)
@@ -232,10 +238,9 @@ def _groups(models: Sequence[Model], size: int) -> list[Sequence[Model]]:
     return [models[first : first + size] for first in range(0, len(models), size)]
 
 
-def _judge(session: Session, unseen: Sequence[Model], restarts: int, mask: Mask) -> HeldOutCurve:
-    """Return the held-out error of the fit of each rank that fits best what it has seen."""
-    best = [min(group, key=lambda model: model.objective[-1]) for group in _groups(unseen, restarts)]
-    found = held_out_errors(session.operator, session.executor, [model.factors for model in best], mask)
+def _judge(session: Session, unseen: Sequence[Model], mask: Mask) -> HeldOutCurve:
+    """Return the error on held-out pairs of a fit of each rank that has not seen them."""
+    found = held_out_errors(session.operator, session.executor, [model.factors for model in unseen], mask)
     return held_out_curve(found.by_group, found.squares)
 
 

@@ -163,14 +163,14 @@ class Threads:
         function()
 
     def _in_order(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
-        """Yield results in the order of the calls, with at most two calls per thread under way."""
+        """Yield results in the order of the calls, with one call more than threads under way."""
         if self._pool is None:
             yield from itertools.starmap(function, calls)
             return
         waiting: deque[Any] = deque()
         for call in calls:
             waiting.append(self._pool.submit(function, *call))
-            if len(waiting) >= 2 * self.workers:
+            if len(waiting) > self.workers:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

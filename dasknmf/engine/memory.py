@@ -34,7 +34,7 @@ class Projection:
     @property
     def process_bytes(self) -> int:
         """Bytes in one process that runs tasks."""
-        return sum(self.process.values())
+        return _total(self.process)
 
 
 def project(
@@ -75,52 +75,59 @@ def project(
     """
     n = plan.grid.n
     rows = max(plan.panels.rows)
-    widest = max(columns, spaces * sketch_width(n, largest))
+    sketched = spaces * sketch_width(n, largest)
     factors = 2 * n * columns * 4
-    products = 2 * n * widest * 4
-    basis = spaces * basis_bytes(n, largest)
     vectors = spaces * 3 * n * sketch_columns(n, largest) * 4
     touched = [sum(span.stop - span.start for span in plan.panels.touched(group)) for group in plan.groups]
-    partial = max(touched, default=0) * widest * 4
-    reading = capacity.threads * tile_bytes
     # a block of rows of one model in float64, three at a time, or a strip of the final sweep
     strip = min(n, plan.grid.tile) * max(STRIP, largest)
     updating = capacity.threads * max(3 * rows * -(-columns // live), 6 * strip) * 8
     # a batch on the sketch: both factors, their products and what an update makes
     fitting = capacity.threads * 8 * n * max(BATCH, largest) * 4
-    interpreter = PROCESS + COMPILER
-    client = {"factors": 3 * factors, "vectors": vectors, "matrix": held}
-    if capacity.local:
-        # results wait in order, two for each thread
-        waiting = 2 * capacity.threads * partial
-        process = {
-            "interpreter": interpreter,
-            "factors": 2 * factors,
-            "sketch": basis,
-            "products": products,
-            "partial sums": waiting,
-            "tiles": reading,
-            "updates": updating,
-            "fits on the sketch": fitting,
-            **client,
-        }
-        return Projection(process, {})
-    every = sum(touched) * widest * 4
-    # the scheduler balances tasks, not bytes: twice an even share
-    share = 2 / max(2, capacity.processes)
-    process = {
-        "interpreter": interpreter,
-        "factors": int(share * 2 * factors),
-        "sketch": int(share * basis),
-        "products": int(share * products),
-        "partial sums": int(share * every) + capacity.threads * 2 * partial,
-        "tiles": reading,
-        "updates": updating,
+    always = {
+        "interpreter": PROCESS + COMPILER,
+        "tiles": capacity.threads * tile_bytes,
         "vectors": vectors,
-        "fits on the sketch": fitting,
         "matrix": held,
     }
+
+    def partial(width: int) -> int:
+        """Return the bytes of sums of groups of tiles that wait for their turn to be added."""
+        if capacity.local:
+            return (capacity.threads + 1) * max(touched, default=0) * width * 4
+        return (
+            int(share * sum(touched) * width * 4) + capacity.threads * 2 * max(touched, default=0) * width * 4
+        )
+
+    # the scheduler balances tasks, not bytes: twice an even share
+    share = 1.0 if capacity.local else 2 / max(2, capacity.processes)
+    stages: list[dict[str, int]] = [
+        {
+            "sketch": int(share * spaces * basis_bytes(n, largest)),
+            "products": int(share * 2 * n * sketched * 4),
+            "partial sums": partial(sketched),
+        },
+        {"factors": factors if capacity.local else 0, "fits on the sketch": fitting},
+        # X and A·X are half of the factors each, and so are the new rows of an update
+        {
+            "factors": int(share * factors),
+            "products": int(share * factors),
+            "partial sums": partial(columns),
+            "updates": updating,
+        },
+    ]
+    most = max(stages, key=_total)
+    process = {**always, **most}
+    client = {"factors": 2 * factors, "vectors": vectors, "matrix": held}
+    if capacity.local:
+        # at the end: factors as they are, and as they are given back
+        end = {**always, "factors": 2 * factors, "updates": updating}
+        return Projection(max(process, end, key=_total), {})
     return Projection(process, {"interpreter": PROCESS, **client})
+
+
+def _total(parts: dict[str, int]) -> int:
+    return sum(parts.values())
 
 
 def check_memory(parts: dict[str, int], *, limit: int, where: str) -> None:
