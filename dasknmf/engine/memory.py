@@ -20,6 +20,8 @@ PROCESS = 256 * MiB
 COMPILER = 96 * MiB
 #: Models that one task fits on the sketch have about so many columns: enough for the full speed of a product.
 BATCH = 64
+#: What the allocator keeps of memory that was given back, as a share of what is in use: 9 % measured in a survey.
+HEAP = 0.15
 #: Share of a process's memory that Dask lets a worker fill before it spills to disk.
 USABLE = 0.6
 
@@ -122,8 +124,12 @@ def project(
     if capacity.local:
         # at the end: factors as they are, and as they are given back
         end = {**always, "factors": 2 * factors, "updates": updating}
-        return Projection(max(process, end, key=_total), {})
-    return Projection(process, {"interpreter": PROCESS, **client})
+        return Projection(_with_heap(max(process, end, key=_total)), {})
+    return Projection(_with_heap(process), {"interpreter": PROCESS, **client})
+
+
+def _with_heap(parts: dict[str, int]) -> dict[str, int]:
+    return {**parts, "heap": int(HEAP * _total(parts))}
 
 
 def _total(parts: dict[str, int]) -> int:
