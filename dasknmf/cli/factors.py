@@ -31,6 +31,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     choices = {"init": [start for start in STARTS if start != "given"], "diagonal": ["keep", "ignore"]}
     helps = {
+        "tau": "Of spectral: added to every degree, in mean degrees; 1 helps where a network has small components.",
         "init": (
             "Start; auto is nndsvd, nndsvda for mu, which do not depend on --seed. Restarts need random_acol, means of "
             "random columns of the network, or random."
@@ -71,9 +72,13 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-k", "--n-components", type=Numbers(), required=True, help="Rank; several share every read.")
 @click.option("-o", "--output", required=True, help="Where the factors go, a path or URL.")
 @click.option(
-    "--solver", type=Names(), default="hals", show_default=True, help="hals or mu; several with commas."
+    "--solver",
+    type=Names(),
+    default="hals",
+    show_default=True,
+    help="Algorithm, of those that `dasknmf solvers` lists; several with commas.",
 )
-@click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of the random start.")
+@click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of what is random.")
 @_fit_options
 @scheduler_option
 @workers_option
@@ -105,8 +110,9 @@ def fit(
 ) -> None:
     """Factorize NETWORK, a store made by import or coexpress, and save the factors."""
     from dasknmf.fitting import Execution, checkpoint_beside
+    from dasknmf.mixed import model_grid
     from dasknmf.models import nmf_many
-    from dasknmf.options import ModelOptions, split_options
+    from dasknmf.options import split_options
     from dasknmf.progress import progress_listener
     from dasknmf.results import save
     from dasknmf.storage import remove, require_free
@@ -115,12 +121,7 @@ def fit(
     require_free(output, overwrite=force, storage_options=storage)
     running = {name: options.pop(name) for name in _RUNNING}
     of_model, run = split_options(options)
-    models = [
-        ModelOptions(k, solver=name, seed=s, **of_model)
-        for name in solver
-        for k in n_components
-        for s in seed
-    ]
+    models = model_grid(solver, n_components, seed, of_model)
     place = checkpoint or checkpoint_beside(output)
     with progress_listener(quiet=context.obj["quiet"]) as listener:
         # the checkpoint stays until the result is saved
