@@ -155,6 +155,32 @@ def test_a_killed_mixed_run_goes_on_to_the_same_bits(store: Path, tmp_path: Path
     assert same_bits(resumed, whole)
 
 
+def test_a_given_start_stays_with_its_model(store: Path) -> None:
+    from dasknmf.fitting import Execution, fit_models
+    from dasknmf.options import FitOptions, RunOptions
+
+    rng = np.random.default_rng(0)
+    start = rng.random((400, 3)), rng.random((3, 400))
+    run = RunOptions(max_iter=2, exact=True)
+    models = ModelOptions(3, solver="svd"), ModelOptions(3, init="given")
+    _, mixed_run = fit_models(store, FitOptions(models, run), Execution(), starts=[None, start])
+    single = dasknmf.nmf(store, 3, W=start[0], H=start[1], max_iter=2, exact=True)
+    np.testing.assert_array_equal(mixed_run["W"], single["W"])
+
+
+@pytest.mark.parametrize("diagonal", ["keep", "ignore"])
+def test_of_the_normalised_network_no_share_is_told(diagonal: str) -> None:
+    swept: list[SketchSwept] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, SketchSwept):
+            swept.append(event)
+
+    dasknmf.nmf(mixed(60, seed=0), 3, solver="spectral", diagonal=diagonal, bound=False, progress=listen)
+    assert {event.matrix for event in swept} == {"normalised"}
+    assert np.isnan([event.captured for event in swept]).all()
+
+
 def test_memory_of_the_second_sketch_is_projected(store: Path) -> None:
     def projected(solver: str) -> int:
         events: list[object] = []
