@@ -24,8 +24,8 @@ def list_solvers() -> pd.DataFrame:
     Examples
     --------
     >>> solvers = list_solvers()
-    >>> solvers.loc["hals", ["kind", "rounds"]].tolist()
-    ['iterative', 2]
+    >>> solvers.loc["hals", "kind"], int(solvers.loc["hals", "rounds"])
+    ('iterative', 2)
     >>> solvers.loc["svd", "minimises"]
     '‖A − X‖² over all X of rank k'
     """

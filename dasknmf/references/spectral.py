@@ -58,9 +58,9 @@ logger = logging.getLogger("dasknmf")
 def spectral(session: Session, models: Sequence[ModelOptions], sketch: Sketch | None) -> list[Decomposition]:
     """Return modules for each model, from one sketch of the normalised network and one more read for their means.
 
-    Isolated genes, which have no edge but to themselves where the diagonal counts, have a zero row in D^-½AD^-½. They
-    are in no module: their label is −1 and their row of W is zero. So are genes that the leading eigenvectors do
-    not reach.
+    Isolated genes, without an edge, or with none but to themselves where the diagonal is ignored, have a zero row in
+    D^-½AD^-½. They are in no module: their label is −1 and their rows of W and of the embedding are zero. So are
+    genes that the leading eigenvectors do not reach.
     """
     del sketch
     made: dict[str, tuple[Sketch, NDArray[Any], Clusters]] = {}
@@ -95,7 +95,7 @@ def _eigenpairs(session: Session, tau: float, k: int) -> tuple[Sketch, NDArray[n
         matrix=f"normalised-tau{tau!r}" if tau else "normalised",
     )
     alone = int((np.abs(pairs.values[:k]) > WHOLE).sum())
-    if alone > max(2, k // 4):
+    if not tau and alone > max(2, k // 4):
         logger.warning(
             "%d of %d eigenvectors of the normalised network have |λ| near 1: each is a component by itself, often of "
             "a few genes; tau=1 (--tau 1) lets modules come first",
@@ -150,29 +150,13 @@ def _modules(
     W: NDArray[Any],
     AW: NDArray[Any],
 ) -> Decomposition:
-    """Put together the least-squares factors of given modules.
-
-    With orthonormal W the best H is WᵀA, the mean row of A over each module, and the best symmetric core WᵀAW, the
-    mean of each block. Where the diagonal does not count, means are over the other genes.
-    """
+    """Put together the least-squares factors of given modules."""
     k, labels = W.shape[1], clusters.labels
-    there = np.flatnonzero(labels >= 0)
-    sizes = np.bincount(labels[there], minlength=k).astype(np.float64)
-    pair_counts = np.outer(sizes, sizes)
-    Ht = AW.astype(np.float64)
-    if not session.diagonal:
-        pair_counts -= np.diag(sizes)
-        # of a gene's own module one gene less counts
-        others = sizes[labels[there]] - 1
-        Ht[there, labels[there]] *= np.where(others > 0, (others + 1) / np.maximum(others, 1), 0.0)
-    core = W.T.astype(np.float64) @ Ht
-    core = (core + core.T) / 2
-    means = core / np.sqrt(np.maximum(np.outer(sizes, sizes), 1))
+    Ht, core, captured = _means(W, AW, labels, diagonal=session.diagonal)
     rows, scale, gauge, order = balanced(W, Ht.astype(FACTOR))
     # in the gauge of the balanced W, of which a column is √gauge times shorter
     root = np.sqrt(np.where(gauge > 0, gauge, 1.0))
     squares = sum_of_squares_of(session.operator, diagonal=session.diagonal)
-    outside = max(0.0, squares - float((pair_counts * means**2).sum()))
     place = np.append(np.argsort(order), -1)
     return Decomposition(
         rows,
@@ -187,7 +171,7 @@ def _modules(
             "core": core[np.ix_(order, order)] * np.outer(root, root),
         },
         attributes={
-            "core_relative_error": relative_error(outside, squares),
+            "core_relative_error": relative_error(max(0.0, squares - captured), squares),
             "inertia": clusters.inertia,
             "unplaced_genes": int((labels < 0).sum()),
             "sketch_reads": pairs.sweeps,
@@ -195,3 +179,25 @@ def _modules(
         stop_reason=f"direct: k-means of eigenvectors from a sketch of {pairs.sweeps} reads, best of {RESTARTS}",
         converged=clusters.settled and pairs.is_settled(k),
     )
+
+
+def _means(
+    W: NDArray[Any], AW: NDArray[Any], labels: NDArray[np.int64], *, diagonal: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return the best Hᵀ and the best symmetric core for orthonormal W, and the part of ‖A‖² that this core has.
+
+    H is WᵀA, the mean row of A over each module, and the core WᵀAW, the mean of each block. Where the diagonal does
+    not count, means are over the other genes.
+    """
+    there = np.flatnonzero(labels >= 0)
+    sizes = np.bincount(labels[there], minlength=W.shape[1]).astype(np.float64)
+    entries = np.outer(sizes, sizes)
+    counted = entries if diagonal else entries - np.diag(sizes)
+    Ht = AW.astype(np.float64)
+    if not diagonal:
+        # of a gene's own module one gene less counts
+        others = sizes[labels[there]] - 1
+        Ht[there, labels[there]] *= np.where(others > 0, (others + 1) / np.maximum(others, 1), 0.0)
+    core = W.T.astype(np.float64) @ Ht
+    core = (core + core.T) / 2
+    return Ht, core, float((counted * core**2 / np.maximum(entries, 1)).sum())
