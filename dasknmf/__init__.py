@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dasknmf.analysis.consensus import consensus
     from dasknmf.analysis.genes import top_genes
+    from dasknmf.catalogue import list_solvers
     from dasknmf.estimator import NMF
     from dasknmf.models import nmf, nmf_many, transform
     from dasknmf.network.coexpression import coexpression
@@ -24,6 +25,7 @@ __all__ = [
     "coexpression",
     "consensus",
     "import_network",
+    "list_solvers",
     "load",
     "nmf",
     "nmf_many",
@@ -42,6 +44,7 @@ _HOMES = {
     "coexpression": "dasknmf.network.coexpression",
     "consensus": "dasknmf.analysis.consensus",
     "import_network": "dasknmf.network.readers",
+    "list_solvers": "dasknmf.catalogue",
     "load": "dasknmf.results",
     "nmf": "dasknmf.models",
     "nmf_many": "dasknmf.models",

@@ -22,12 +22,16 @@ class RunStarted:
 
 @dataclass(frozen=True)
 class SketchSwept:
-    """After a read of A for its sketch; ``captured`` is the share of ‖A‖² in the leading part of it."""
+    """After a read of A for its sketch; ``captured`` is the share of ‖A‖² in the leading part of it.
+
+    Where ``matrix`` says that the sketch is of another one, made of A, the share can be unknown, nan.
+    """
 
     sweep: int
     most: int
     captured: float
     seconds: float
+    matrix: str = ""
 
 
 @dataclass(frozen=True)

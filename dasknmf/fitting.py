@@ -11,13 +11,16 @@ import numpy as np
 
 from dasknmf.checkpoint import Checkpoints, Saved, restored
 from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.decomposition import Decomposition, decomposition_dataset
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.exact import exact_errors
 from dasknmf.matrices import Given, as_matrix
+from dasknmf.methods import decompose, needs_sketch, own_sketches
 from dasknmf.model import Model, balance
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
+from dasknmf.solvers import is_direct
 from dasknmf.stages import Session, forgetting, plan_run
 
 if TYPE_CHECKING:
@@ -29,7 +32,8 @@ if TYPE_CHECKING:
     from dasknmf.engine.sketch import Sketch
     from dasknmf.engine.sweep import Sweep
     from dasknmf.events import Listener
-    from dasknmf.options import FitOptions
+    from dasknmf.model import Exact
+    from dasknmf.options import FitOptions, ModelOptions
     from dasknmf.storage import Location, StorageOptions
 
 
@@ -78,7 +82,11 @@ def fit_models(
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
         checkpoints = _checkpoints(given, options, execution, begins)
         operator, projection = plan_run(
-            given, [model.n_components for model in options.models], executor, limit
+            given,
+            [model.n_components for model in options.models],
+            executor,
+            limit,
+            spaces=1 + own_sketches(options.models),
         )
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
@@ -152,14 +160,36 @@ def _run(
         before=saved.seconds if saved else 0.0,
     )
     sketch = _sketch(session, options, resumed=saved is not None)
+    direct = [model for model in options.models if is_direct(model.solver)]
+    made: dict[str, Model | Decomposition] = {
+        **_iterated(session, options, starts, checkpoints, saved, sketch),
+        **decompose(session, direct, sketch),
+    }
+    return _datasets(session, options, [made[model.name] for model in options.models], sketch)
+
+
+def _iterated(
+    session: Session,
+    options: FitOptions,
+    starts: list[Start],
+    checkpoints: Checkpoints | None,
+    saved: Saved | None,
+    sketch: Sketch | None,
+) -> dict[str, Model]:
+    """Fit the models of iterative solvers, and return them by name; checkpoints are theirs alone."""
+    places = [i for i, model in enumerate(options.models) if not is_direct(model.solver)]
+    chosen, begins = [options.models[i] for i in places], [starts[i] for i in places]
+    if not chosen:
+        return {}
+    operator = session.operator
     if saved:
-        models = [restored(model, kept) for model, kept in zip(options.models, saved.models, strict=True)]
+        models = [restored(model, kept) for model, kept in zip(chosen, saved.models, strict=True)]
         operator.reads += saved.reads
     elif options.run.exact:
-        models = session.start(options.models, starts, sketch)
+        models = session.start(chosen, begins, sketch)
     else:
         assert sketch is not None
-        models = session.fit_on_sketch(sketch, options.models, starts)
+        models = session.fit_on_sketch(sketch, chosen, begins)
     if checkpoints is not None:
         checkpoints.reads = lambda: operator.reads
         checkpoints.begin(saved.iteration if saved else 0, session.seconds)
@@ -167,29 +197,33 @@ def _run(
         session.iterate(models, snapshot=checkpoints)
     else:
         session.polish(models, snapshot=checkpoints)
-    return _datasets(session, options, models, sketch)
+    return {model.name: model for model in models}
 
 
 def _sketch(session: Session, options: FitOptions, *, resumed: bool) -> Sketch | None:
-    """Return the sketch, where something needs it: the fits, a start, or the bound."""
+    """Return the sketch, where something needs it: the fits, a start, a direct method, or the bound."""
     run = options.run
-    fitted = not run.exact or any("nndsvd" in model.init for model in options.models)
-    needed = (fitted and not resumed) or (run.bound and run.diagonal == "keep")
+    fitted = any(
+        not is_direct(model.solver) and (not run.exact or "nndsvd" in model.init) for model in options.models
+    )
+    bound = run.bound and run.diagonal == "keep"
+    needed = (fitted and not resumed) or bound or needs_sketch(options.models)
     largest = max(model.n_components for model in options.models)
     return session.sketches(largest)[0] if needed else None
 
 
 def _datasets(
-    session: Session, options: FitOptions, models: list[Model], sketch: Sketch | None
+    session: Session, options: FitOptions, made: list[Model | Decomposition], sketch: Sketch | None
 ) -> list[xr.Dataset]:
-    gauges = []
-    for model in models:
-        model.rows, scale, gauge = balance(model.factors)
+    gauges: list[dict[str, Any]] = []
+    for one in made:
+        if isinstance(one, Decomposition):
+            gauges.append({})
+            continue
+        one.rows, scale, gauge = balance(one.factors)
         gauges.append({"scale": scale, "gauge": gauge})
     operator, given = session.operator, session.given
-    exact = exact_errors(
-        operator, session.executor, [model.rows for model in models], diagonal=session.diagonal
-    )
+    exact = exact_errors(operator, session.executor, [one.rows for one in made], diagonal=session.diagonal)
     bytes_per_read = operator.plan.weight
     session.listener(RunEnded(session.seconds, operator.reads, operator.reads * bytes_per_read))
     facts = {
@@ -201,19 +235,23 @@ def _datasets(
         "seconds": session.seconds,
     }
     bounded = sketch is not None and session.diagonal and session.run.bound
-    return [
-        fit_dataset(
-            model,
-            end,
-            genes=given.genes,
-            options=chosen,
-            run=options.run,
-            bound=sketch.relative_error(chosen.n_components) if bounded and sketch else float("nan"),
-            facts=facts,
-            **gauge,
-        )
-        for model, end, chosen, gauge in zip(models, exact, options.models, gauges, strict=True)
-    ]
+
+    def dataset(
+        one: Model | Decomposition, end: Exact, chosen: ModelOptions, gauge: dict[str, Any]
+    ) -> xr.Dataset:
+        bound = sketch.relative_error(chosen.n_components) if bounded and sketch else float("nan")
+        about: dict[str, Any] = {
+            "genes": given.genes,
+            "options": chosen,
+            "run": options.run,
+            "bound": bound,
+            "facts": facts,
+        }
+        if isinstance(one, Decomposition):
+            return decomposition_dataset(one, end, **about)
+        return fit_dataset(one, end, **about, **gauge)
+
+    return list(map(dataset, made, exact, options.models, gauges))
 
 
 def checkpoint_beside(location: Location) -> str:

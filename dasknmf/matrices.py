@@ -65,6 +65,13 @@ class Given:
         return int(self.matrix.nbytes)
 
     @property
+    def strength(self) -> NDArray[np.float64]:
+        """Row sums of the matrix, shape (n,)."""
+        if self.network is not None:
+            return self.network.strength
+        return np.asarray(self.matrix.sum(axis=1, dtype=np.float64)).reshape(-1)
+
+    @property
     def sparse(self) -> bool:
         """Whether its tiles are sparse."""
         return sp.issparse(self.matrix) if self.network is None else self.network.header.layout == "sparse"

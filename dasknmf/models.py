@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dasknmf.errors import InputError
 from dasknmf.fitting import Execution, fit_models
 from dasknmf.matrices import check_rows
+from dasknmf.mixed import shared_options
 from dasknmf.options import FitOptions, ModelOptions, split_options
 from dasknmf.progress import silent
 from dasknmf.solvers import solver_class
@@ -51,8 +53,9 @@ def nmf(
         Symmetric and non-negative. A store may be larger than memory.
     n_components : int
         Rank k.
-    solver : {"hals", "mu"}
-        Algorithm.
+    solver : str
+        Algorithm, one of :func:`dasknmf.list_solvers`: iterative ones such as ``"hals"`` and ``"mu"``, and direct ones
+        to put beside them, ``"svd"``, ``"spectral"`` and ``"random-projection"``.
     seed : int
         Of the random start; a start gives bitwise the same factors on any executor.
     init : {"auto", "random", "random_acol", "nndsvd", "nndsvda"}
@@ -85,9 +88,10 @@ def nmf(
     -------
     Dataset
         ``W (gene, factor)``, ``H (factor, gene)``, ``scale (factor)``, ``objective (iteration)`` and more,
-        see :data:`dasknmf.results.VARIABLES`. Attributes hold the exact ``relative_error`` on A, the
-        Eckart–Young bound beside it, every option, the network's checksum, reads of A, seconds and the
-        stop reason.
+        see :data:`dasknmf.results.VARIABLES`; direct methods have no ``objective``, but variables of their own,
+        such as ``eigenvalue``, see ``VARIABLES`` of the modules of :mod:`dasknmf.references`. Attributes hold the
+        exact ``relative_error`` on A, the Eckart–Young bound beside it, every option, the network's checksum,
+        reads of A, seconds and the stop reason.
 
     Raises
     ------
@@ -169,14 +173,18 @@ def nmf_many(
         execution = Execution(**{name: options.pop(name) for name in names})
     of_model, run = split_options(options)
     chosen = tuple(
-        given if isinstance(given, ModelOptions) else ModelOptions(**{**of_model, **given})
-        for given in models
+        given if isinstance(given, ModelOptions) else _with_defaults(given, of_model) for given in models
     )
     fits = fit_models(network, FitOptions(chosen, run), execution)
     root = xr.Dataset(attrs={"format": FORMAT, "version": VERSION})
     return xr.DataTree.from_dict(
         {"/": root, **{model.name: fit for model, fit in zip(chosen, fits, strict=True)}}
     )
+
+
+def _with_defaults(given: Mapping[str, Any], of_model: Mapping[str, Any]) -> ModelOptions:
+    solver = given.get("solver", of_model.get("solver", "hals"))
+    return ModelOptions(**{**shared_options(solver, of_model), **given})
 
 
 def transform(fit: xr.Dataset, rows: Any, *, max_iter: int = 500, tol: float = 1e-6) -> NDArray[np.float32]:
@@ -200,7 +208,7 @@ def transform(fit: xr.Dataset, rows: Any, *, max_iter: int = 500, tol: float = 1
     Raises
     ------
     InputError
-        If the rows have another number of genes, or are negative or not finite.
+        If the rows have another number of genes, or are negative or not finite, or factors have signs.
 
     Examples
     --------
@@ -212,6 +220,9 @@ def transform(fit: xr.Dataset, rows: Any, *, max_iter: int = 500, tol: float = 1
     True
     """
     given = check_rows(rows, fit.sizes["gene"])
+    if fit.attrs.get("signed"):
+        msg = f"transform: factors of solver '{fit.attrs['solver']}' have signs; needs a non-negative fit"
+        raise InputError(msg)
     # penalties held for the factors as the algorithm left them: w_j was √gauge_j times what it is balanced
     gauge = np.where(np.isfinite(fit["gauge"].values), fit["gauge"].values, 1.0)
     root = np.sqrt(np.where(gauge > 0, gauge, 1.0))

@@ -6,19 +6,17 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from dasknmf.errors import InputError, not_negative, one_of, whole
-from dasknmf.solvers import solver_class
+from dasknmf.parameters import PARAMETERS, PENALTIES, check_parameters
+from dasknmf.solvers import is_direct, is_seeded, solver_class, solver_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Start = Literal["auto", "random", "random_acol", "nndsvd", "nndsvda", "given"]
+Start = Literal["auto", "random", "random_acol", "nndsvd", "nndsvda", "given", "none"]
 #: Starts that differ from seed to seed, and what they are called in the name of a model.
 RANDOM = {"random": "seed", "random_acol": "acol"}
 #: With more of it held out, what is left is another network.
 MOST_HELD_OUT = 0.5
-PENALTIES = ("l1_W", "l1_H", "l2_W", "l2_H")
-#: What some solvers have and others have not; None is the default of the solver.
-PARAMETERS = ("passes",)
 STARTS: tuple[str, ...] = ("auto", "random", "random_acol", "nndsvd", "nndsvda", "given")
 
 
@@ -31,19 +29,21 @@ class ModelOptions:
     n_components : int
         Rank k, at least 1.
     solver : str
-        ``"hals"`` or ``"mu"``.
+        One of :func:`dasknmf.list_solvers`.
     seed : int
-        Of the random start; NNDSVD has none.
-    init : {"auto", "random", "random_acol", "nndsvd", "nndsvda", "given"}
+        Of the random start, or of a direct method; NNDSVD has none.
+    init : {"auto", "random", "random_acol", "nndsvd", "nndsvda", "given", "none"}
         Start. ``auto`` takes ``nndsvda`` for solvers that multiply, like ``mu``, and ``nndsvd`` for others: on five
         gene networks it reached a lower error in 50 iterations than three ``random`` starts in 200. ``nndsvda`` is
         NNDSVD with zeros raised to the mean of A, for solvers that cannot leave zero. Restarts need one of the random
         ones: ``random_acol`` takes means of five random columns of A (Langville et al. 2014), and ends in lower
-        errors than ``random``, |N(0, 1)|.
+        errors than ``random``, |N(0, 1)|. Direct methods, such as ``svd``, have ``none``, and no penalties.
     passes : int, optional
         Of ``hals``: how often the columns of a factor are updated with one product with A; by default 4.
     l1_W, l1_H, l2_W, l2_H : float
         The fit minimises ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+    tau : float, optional
+        Of ``spectral`` alone, see :class:`dasknmf.solvers.direct.Spectral`.
     """
 
     n_components: int
@@ -55,6 +55,7 @@ class ModelOptions:
     l1_H: float = 0.0
     l2_W: float = 0.0
     l2_H: float = 0.0
+    tau: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no fit can have."""
@@ -62,12 +63,10 @@ class ModelOptions:
         # plain numbers, also where numpy's are given: they go into attributes and checkpoints
         object.__setattr__(self, "n_components", whole("n_components", self.n_components, least=1))
         object.__setattr__(self, "seed", whole("seed", self.seed, least=0))
-        one_of("init", self.init, STARTS)
+        one_of("init", self.init, STARTS if not is_direct(self.solver) else (*STARTS, "none"))
         if self.init == "auto":
             # so that results and checkpoints say what was done
             object.__setattr__(self, "init", _default_start(self.solver))
-        for name in PENALTIES:
-            object.__setattr__(self, name, not_negative(name, getattr(self, name)))
         self._check_parameters()
         if solver_class(self.solver).multiplicative and self.init == "nndsvd":
             msg = (
@@ -80,27 +79,32 @@ class ModelOptions:
     def name(self) -> str:
         """Short name: solver, rank, and what is not the default, such as ``hals-k32`` or ``mu-k8-seed3``."""
         parts = [self.solver, f"k{self.n_components}"]
+        if is_direct(self.solver) and is_seeded(self.solver) and self.seed:
+            parts.append(f"seed{self.seed}")
         if self.init in RANDOM:
             parts.append(f"{RANDOM[self.init]}{self.seed}")
         elif self.init != _default_start(self.solver):
             parts.append(self.init)
-        parts += [f"{name}={getattr(self, name):g}" for name in PENALTIES if getattr(self, name)]
-        given = {name: getattr(self, name) for name in PARAMETERS}
-        parts += [f"{name}={value}" for name, value in given.items() if value is not None]
+        given = {name: getattr(self, name) for name in (*PENALTIES, *PARAMETERS)}
+        parts += [
+            f"{name}={value if isinstance(value, str) else f'{value:g}'}"
+            for name, value in given.items()
+            if value is not None and (value or name in PARAMETERS)
+        ]
         return "-".join(parts)
 
     def _check_parameters(self) -> None:
-        """Refuse what the solver has not; it checks the values of what it has."""
-        made = solver_class(self.solver)
-        has = {field.name for field in fields(made)}
-        given = [name for name in PARAMETERS if getattr(self, name) is not None]
-        given += [name for name in PENALTIES if getattr(self, name)]
-        for name in given:
-            if name not in has:
-                there = ", ".join(sorted(has)) or "none"
-                msg = f"{name}={getattr(self, name)!r}: solver '{self.solver}' has no such option; it has: {there}"
-                raise InputError(msg)
-        made(**{name: getattr(self, name) for name in given})
+        """Refuse what the solver has not; the solver checks the values of what it has."""
+        if is_direct(self.solver) and self.init != "none":
+            msg = (
+                f"init={self.init!r}: solver '{self.solver}' has no init; leave it out, or choose another solver "
+                "(dasknmf solvers)"
+            )
+            raise InputError(msg)
+        given = {name: getattr(self, name) for name in (*PENALTIES, *PARAMETERS)}
+        for name, value in check_parameters(self.solver, given).items():
+            object.__setattr__(self, name, value)
+        solver_of(self)
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,12 @@ class SurveyOptions:
         object.__setattr__(self, "n_components", tuple(whole_ranks))
         for name, least in (("restarts", 1), ("seed", 0), ("held_out_restarts", 1)):
             object.__setattr__(self, name, whole(name, getattr(self, name), least=least))
+        if is_direct(self.solver):
+            msg = (
+                f"solver '{self.solver}' is no iteration, so it has no restarts to survey; fit it beside the survey: "
+                f"dasknmf fit NETWORK -k 2:17 --solver {self.solver} -o FITS"
+            )
+            raise InputError(msg)
         one_of("init", self.init, tuple(RANDOM))
         one_of("consensus", self.consensus, ("medoid", "mean"))
         object.__setattr__(self, "held_out", not_negative("held_out", self.held_out))
@@ -267,4 +277,6 @@ def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], RunOptions]
 
 
 def _default_start(solver: str) -> Start:
+    if is_direct(solver):
+        return "none"
     return "nndsvda" if solver_class(solver).multiplicative else "nndsvd"

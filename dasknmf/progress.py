@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from contextlib import contextmanager
@@ -66,9 +67,11 @@ def describe(event: Event) -> str:
                 f"a process{resumed}"
             )
         case SketchSwept():
+            of = f" of the {event.matrix} network" if event.matrix else ""
+            share = captured(event)
             return (
-                f"sketch: read {event.sweep} of at most {event.most}, {event.captured:.1%} of ‖A‖² in its "
-                f"leading part, {event.seconds:.1f} s"
+                f"sketch{of}: read {event.sweep} of at most {event.most}, "
+                f"{share}{' in its leading part, ' if share else ''}{event.seconds:.1f} s"
             )
         case ModelsFitted():
             return (
@@ -87,6 +90,11 @@ def describe(event: Event) -> str:
             return f"{event.name}: {event.stop_reason} after {event.iteration} iterations"
         case RunEnded():
             return f"done: {event.reads} reads of A, {rate(event):.2f} GB/s, {event.seconds:.1f} s"
+
+
+def captured(event: SketchSwept) -> str:
+    """Return the share of ‖A‖² that is in a sketch; nothing where that is not known."""
+    return f"{event.captured:.1%} of ‖A‖²" if math.isfinite(event.captured) else ""
 
 
 def rate(event: IterationEnded | RunEnded) -> float:
@@ -166,7 +174,7 @@ def _bar() -> Iterator[Listener]:
                     task, description="iteration", total=most, completed=event.iteration, status=status
                 )
             elif isinstance(event, SketchSwept):
-                status = f"{event.captured:.1%} of ‖A‖²"
+                status = captured(event)
                 progress.update(
                     task, description="sketch", total=event.most, completed=event.sweep, status=status
                 )

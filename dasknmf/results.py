@@ -50,6 +50,21 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
+def fit_attributes(options: ModelOptions, run: RunOptions, exact: Exact, bound: float) -> dict[str, Any]:
+    """Return what the attributes of every result say: options, the exact error, the bound beside it, versions."""
+    given = {**asdict(options), **asdict(run)}
+    plain = {name: int(value) if isinstance(value, bool) else value for name, value in given.items()}
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        **{name: "none" if value is None else value for name, value in plain.items()},
+        "squared_error": exact.squared_error,
+        "relative_error": exact.relative_error,
+        "eckart_young": bound,
+        "versions": json.dumps(versions()),
+    }
+
+
 def fit_dataset(
     model: Model,
     exact: Exact,
@@ -78,22 +93,12 @@ def fit_dataset(
         name: (VARIABLES[name][0], values, {"long_name": VARIABLES[name][1]}) for name, values in data.items()
     }
     attributes = {
-        "format": FORMAT,
-        "version": VERSION,
-        **asdict(options),
-        **{name: "none" if value is None else value for name, value in asdict(run).items()},
-        "squared_error": exact.squared_error,
-        "relative_error": exact.relative_error,
-        "eckart_young": bound,
+        **fit_attributes(options, run, exact, bound),
         "n_iter": len(model.objective),
         "n_iter_sketched": model.sketched,
         "stop_reason": model.stop_reason,
         "converged": int(model.converged),
-        "versions": json.dumps(versions()),
         **facts,
-    }
-    attributes = {
-        name: int(value) if isinstance(value, bool) else value for name, value in attributes.items()
     }
     return xr.Dataset(
         variables,

@@ -17,6 +17,7 @@ from dasknmf.storage import exists, is_remote, local_path, open_store, publish
 if TYPE_CHECKING:
     from dasknmf.engine.executor import Executor
     from dasknmf.engine.mask import Mask
+    from dasknmf.engine.normalised import Normalised
     from dasknmf.engine.sweep import Sweep
     from dasknmf.events import Listener
     from dasknmf.network.store import Network
@@ -32,13 +33,14 @@ logger = logging.getLogger("dasknmf")
 
 def sketches_for(
     network: Network | None,
-    operator: Sweep,
+    operator: Sweep | Normalised,
     executor: Executor,
     k: int,
     *,
     diagonal: bool = True,
     mask: Mask | None = None,
     keep: bool = True,
+    matrix: str = "",
     listener: Listener,
 ) -> list[Sketch]:
     """Return the sketch of A, and with a mask that of A without what is held out.
@@ -47,7 +49,7 @@ def sketches_for(
     ----------
     network : Network, optional
         The store, beside which the sketch of A is kept; nothing is kept of a matrix in memory.
-    operator : Sweep
+    operator : Sweep or Normalised
         The matrix.
     executor : Executor
         The operator's own.
@@ -59,20 +61,28 @@ def sketches_for(
         What the second sketch does not see; it is not kept.
     keep : bool
         Use, and leave, a sketch beside the store.
+    matrix : str
+        What the matrix is, where it is not A but made of it; it knows itself that a diagonal is left out.
     listener : callable
         Receives :class:`dasknmf.events.SketchSwept`.
     """
     began = time.perf_counter()
-    place = _place(network, k, diagonal=diagonal) if network is not None and keep else None
+    place = _place(network, k, diagonal=diagonal, matrix=matrix) if network is not None and keep else None
     found = _read(place, network, operator, executor) if place and network else None
 
     def tell(sweep: int, most: int, captured: float) -> None:
-        listener(SketchSwept(sweep, most, captured, time.perf_counter() - began))
+        listener(SketchSwept(sweep, most, captured, time.perf_counter() - began, matrix))
 
     made = []
     if found is None or mask is not None:
         made = make_sketches(
-            operator, executor, k, mask=mask, whole=found is None, diagonal=diagonal, on_sweep=tell
+            operator,
+            executor,
+            k,
+            mask=mask,
+            whole=found is None,
+            diagonal=diagonal or bool(matrix),
+            on_sweep=tell,
         )
     if found is None and place and network:
         _keep(made[0], place, network, executor)
@@ -84,16 +94,16 @@ def vectors_of(sketch: Sketch, executor: Executor) -> np.ndarray[Any, Any]:
     return np.concatenate(executor.get(sketch.vectors))
 
 
-def _place(network: Network, k: int, *, diagonal: bool) -> str:
-    width = sketch_width(network.n, k)
-    return f"{network.location}.sketch/width{width}{'' if diagonal else '-no-diagonal'}.zarr"
+def _place(network: Network, k: int, *, diagonal: bool, matrix: str) -> str:
+    of = f"{matrix and '-'}{matrix}{'' if diagonal else '-no-diagonal'}"
+    return f"{network.location}.sketch/width{sketch_width(network.n, k)}{of}.zarr"
 
 
 def _identity(network: Network) -> dict[str, Any]:
     return {"format": FORMAT, "version": VERSION, "network_checksum": network.header.checksum}
 
 
-def _read(place: str, network: Network, operator: Sweep, executor: Executor) -> Sketch | None:
+def _read(place: str, network: Network, operator: Sweep | Normalised, executor: Executor) -> Sketch | None:
     """Return the sketch that was kept, if it is whole and of this network."""
     import zarr
 

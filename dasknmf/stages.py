@@ -82,6 +82,13 @@ class Session:
             listener=self.listener,
         )
 
+    def product(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Return A·X over the entries that count, shape (n, columns), from one read."""
+        AX = self.operator @ X
+        if not self.diagonal:
+            AX -= np.asarray(self.operator.diagonal, dtype=X.dtype)[:, None] * X
+        return AX
+
     def start(
         self, models: Sequence[ModelOptions], starts: Sequence[Start], sketch: Sketch | None
     ) -> list[Model]:
@@ -96,9 +103,7 @@ class Session:
         columns: dict[int, NDArray[Any]] = {}
         if drawn:
             X = np.concatenate(list(drawn.values()), axis=1)
-            AX = self.operator @ X
-            if not self.diagonal:
-                AX -= np.asarray(self.operator.diagonal, dtype=FACTOR)[:, None] * X
+            AX = self.product(X)
             cuts = np.cumsum([X.shape[1] for X in drawn.values()])[:-1]
             columns = dict(zip(drawn, np.split(AX, cuts, axis=1), strict=True))
         return [

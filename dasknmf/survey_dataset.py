@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.analysis.rank import effective_rank, recommend
-from dasknmf.options import PENALTIES
+from dasknmf.parameters import PENALTIES
 from dasknmf.results import SURVEY, VERSION, versions
 
 if TYPE_CHECKING:

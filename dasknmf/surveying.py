@@ -21,7 +21,8 @@ from dasknmf.fitting import Execution
 from dasknmf.kept import KeptBatches
 from dasknmf.matrices import as_matrix
 from dasknmf.model import balance
-from dasknmf.options import PENALTIES, RunOptions, SurveyOptions
+from dasknmf.options import RunOptions, SurveyOptions
+from dasknmf.parameters import PENALTIES
 from dasknmf.stages import Session, forgetting, plan_run
 from dasknmf.survey_dataset import Found, survey_dataset
 

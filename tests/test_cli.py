@@ -78,6 +78,51 @@ def test_several_models_in_one_run(folder: Path) -> None:
     assert dasknmf_command("top-genes", "fits.zarr", "--model", "mu-k3-seed1", cwd=folder).stdout
 
 
+def test_references_beside_a_fit(folder: Path) -> None:
+    dasknmf_command("import", "edges.tsv", "net.zarr", cwd=folder)
+    solvers = "hals,svd,spectral,random-projection"
+    many = [
+        "fit",
+        "net.zarr",
+        "-k",
+        "3",
+        "--seed",
+        "0:2",
+        "--solver",
+        solvers,
+        "--init",
+        "random",
+        "--tau",
+        "1",
+    ]
+    done = dasknmf_command(*many, "--max-iter", "300", "-o", "fits.zarr", "--json", "--strict", cwd=folder)
+    models = json.loads(done.stdout)["models"]
+    of_seed = ("hals-k3-seed0", "hals-k3-seed1", "spectral-k3-tau=1", "spectral-k3-seed1-tau=1")
+    assert {*of_seed, "svd-k3", "random-projection-k3", "random-projection-k3-seed1"} == set(models)
+    assert all(models["svd-k3"]["relative_error"] <= model["relative_error"] for model in models.values())
+    assert (dasknmf.load(folder / "fits.zarr")["spectral-k3-tau=1"]["label"] >= 0).all()
+    shown = dasknmf_command("top-genes", "fits.zarr", "--model", "spectral-k3-tau=1", cwd=folder).stdout
+    assert len(shown.splitlines()) == 6
+    refused = dasknmf_command("survey", "net.zarr", "--solver", "svd", "-o", "s.zarr", cwd=folder, check=1)
+    assert "solver 'svd' is no iteration, so it has no restarts to survey" in refused.stderr
+    refused = dasknmf_command("fit", "net.zarr", "-k", "2", "--tau", "1", "-o", "f.zarr", cwd=folder, check=1)
+    assert "tau=1.0: solver 'hals' has no tau; leave it out" in refused.stderr
+
+
+def test_solvers_are_listed() -> None:
+    rows = [line.split("\t") for line in invoke("solvers").output.splitlines()]
+    assert {len(row) for row in rows} == {6}
+    listed = json.loads(invoke("solvers", "--json").output)["solvers"]
+    assert (
+        [row["name"] for row in listed]
+        == [row[0] for row in rows[1:]]
+        == dasknmf.list_solvers().index.tolist()
+    )
+    assert {row["name"]: row["rounds"] for row in listed}["hals"] == 2
+    assert "dasknmf solvers" in invoke("fit", "--help").output
+    assert "hals or mu" not in invoke("fit", "--help").output + invoke("survey", "--help").output
+
+
 def test_a_config_file_gives_defaults_that_the_command_line_overrides(folder: Path) -> None:
     dasknmf_command("import", "edges.tsv", "net.zarr", cwd=folder)
     (folder / "run.yaml").write_text(
@@ -262,7 +307,7 @@ def test_exit_codes(folder: Path) -> None:
 
 def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     shown = invoke("--help").output
-    for command in ("import", "coexpress", "info", "fit", "top-genes", "export", "demo"):
+    for command in ("import", "coexpress", "info", "fit", "top-genes", "export", "solvers", "demo"):
         assert command in shown
         assert invoke(command, "--help").exit_code == 0
     code = "import sys, dasknmf.cli; print(*sorted({m.split('.')[0] for m in sys.modules}))"

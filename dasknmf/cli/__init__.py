@@ -10,6 +10,7 @@ import click
 
 from dasknmf import __version__
 from dasknmf.cli.factors import export, fit, top_genes
+from dasknmf.cli.listing import solvers
 from dasknmf.cli.networks import coexpress, import_, info
 from dasknmf.cli.survey import survey
 from dasknmf.errors import DasknmfError, NotConvergedError
@@ -96,5 +97,5 @@ def demo(synthetic: bool, output: str, n_components: int | None, seed: int, sche
     )
 
 
-for command in (import_, coexpress, info, fit, survey, top_genes, export, demo):
+for command in (import_, coexpress, info, fit, survey, top_genes, export, solvers, demo):
     commands.add_command(command)

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add every field of ModelOptions and RunOptions that has no option of its own."""
     from dasknmf.options import STARTS, ModelOptions, RunOptions
+    from dasknmf.parameters import PARAMETERS
 
     choices = {"init": [start for start in STARTS if start != "given"], "diagonal": ["keep", "ignore"]}
     helps = {
-        "passes": "Of hals: updates of a factor from one product with the network.  [default: 4]",
+        **{name: parameter.does for name, parameter in PARAMETERS.items()},
         "init": (
             "Start; auto is nndsvd, nndsvda for mu, which do not depend on --seed. Restarts need random_acol, means of "
             "random columns of the network, or random."
@@ -56,12 +57,16 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
             continue
         flag = "--" + field.name.replace("_", "-").lower()
         settings: dict[str, Any] = {"default": field.default, "show_default": field.default is not None}
-        if field.name in choices:
+        if field.name in PARAMETERS:
+            takes = PARAMETERS[field.name].takes
+            kinds = {"whole": int, "number": float}
+            settings["type"] = click.Choice(takes) if isinstance(takes, tuple) else kinds[takes]
+        elif field.name in choices:
             settings["type"] = click.Choice(choices[field.name])
         elif isinstance(field.default, bool):
             flag = f"{flag}/--no-{field.name}"
         else:
-            settings["type"] = int if isinstance(field.default, int) or "int" in str(field.type) else float
+            settings["type"] = int if isinstance(field.default, int) else float
         penalty = f"{field.name[:2].upper()} penalty of {field.name[-1]}."
         command = click.option(flag, field.name, help=helps.get(field.name, penalty), **settings)(command)
     return command
@@ -72,9 +77,13 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-k", "--n-components", type=Numbers(), required=True, help="Rank; several share every read.")
 @click.option("-o", "--output", required=True, help="Where the factors go, a path or URL.")
 @click.option(
-    "--solver", type=Names(), default="hals", show_default=True, help="hals or mu; several with commas."
+    "--solver",
+    type=Names(),
+    default="hals",
+    show_default=True,
+    help="Algorithm, of those that `dasknmf solvers` lists; several with commas.",
 )
-@click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of the random start.")
+@click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of what is random.")
 @_fit_options
 @scheduler_option
 @workers_option
@@ -106,8 +115,9 @@ def fit(
 ) -> None:
     """Factorize NETWORK, a store made by import or coexpress, and save the factors."""
     from dasknmf.fitting import Execution, checkpoint_beside
+    from dasknmf.mixed import model_grid
     from dasknmf.models import nmf_many
-    from dasknmf.options import ModelOptions, split_options
+    from dasknmf.options import split_options
     from dasknmf.progress import progress_listener
     from dasknmf.results import save
     from dasknmf.storage import remove, require_free
@@ -116,12 +126,7 @@ def fit(
     require_free(output, overwrite=force, storage_options=storage)
     running = {name: options.pop(name) for name in _RUNNING}
     of_model, run = split_options(options)
-    models = [
-        ModelOptions(k, solver=name, seed=s, **of_model)
-        for name in solver
-        for k in n_components
-        for s in seed
-    ]
+    models = model_grid(solver, n_components, seed, of_model)
     place = checkpoint or checkpoint_beside(output)
     with progress_listener(quiet=context.obj["quiet"]) as listener:
         # the checkpoint stays until the result is saved

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from dasknmf.engine.executor import Executor, Handle
     from dasknmf.engine.mask import Mask
+    from dasknmf.engine.normalised import Normalised
     from dasknmf.engine.sweep import Sweep
 
 #: Extra columns beyond the eigenpairs wanted, as Halko et al. §4.2 advise.
@@ -27,6 +28,8 @@ OVERSAMPLING = 10
 WIDTH_STEP = 64
 #: Settled: a further sweep changes the sum of squares of the wanted eigenvalues by less than this share.
 SETTLED = 1e-4
+#: Eigenpairs are known if ‖AV − VΛ‖² is a smaller share of ‖VΛ‖².
+KNOWN = 1e-2
 #: Held-out pairs are completed from at most one eigenpair for so many genes.
 GENES_AN_EIGENPAIR = 8
 #: Most sweeps, and most bytes of the basis, of which three blocks are kept however large they are.
@@ -85,6 +88,11 @@ class Sketch:
         captured = float(((values * (1 + ROUNDING) + slack) ** 2).sum())
         return float(np.sqrt(max(0.0, 1.0 - captured / self.sum_of_squares)))
 
+    def is_settled(self, k: int) -> bool:
+        """Tell whether the leading ``k`` eigenpairs are those of the matrix, by their residuals."""
+        values, residuals = self.values[:k], self.residuals[:k]
+        return bool((residuals**2).sum() <= KNOWN * (values**2).sum())
+
 
 def sketch_width(n: int, k: int) -> int:
     """Return the columns of each block in which the leading ``k`` eigenpairs of ``n`` genes are looked for.
@@ -113,7 +121,7 @@ def basis_bytes(n: int, k: int) -> int:
 
 
 def make_sketches(
-    operator: Sweep,
+    operator: Sweep | Normalised,
     executor: Executor,
     k: int,
     *,
@@ -130,7 +138,7 @@ def make_sketches(
 
     Parameters
     ----------
-    operator : Sweep
+    operator : Sweep or Normalised
         The matrix.
     executor : Executor
         Where row panels live; the operator's own.
@@ -199,7 +207,7 @@ def make_sketches(
     return [_sketch(space, sketch_columns(n, k), squares, sweep) for space in spaces]
 
 
-def _multiply(operator: Sweep, executor: Executor, spaces: list[Krylov]) -> list[list[Handle]]:
+def _multiply(operator: Sweep | Normalised, executor: Executor, spaces: list[Krylov]) -> list[list[Handle]]:
     """Return A·block of each space from one read; a last one with a mask sees A without what is held out."""
     widths = [space.width for space in spaces]
     blocks = [space.block for space in spaces]

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import InputError
+from dasknmf.solvers.direct import SVD, RandomProjection, Spectral
 from dasknmf.solvers.hals import HALS
 from dasknmf.solvers.mu import MU
 
@@ -14,10 +15,12 @@ if TYPE_CHECKING:
     from dasknmf.solvers.face import Solver
 
 SOLVERS: dict[str, type[Any]] = {solver.name: solver for solver in (HALS, MU)}
+#: Those that give factors at once; what each does is in :mod:`dasknmf.methods`.
+DIRECT: dict[str, type[Any]] = {method.name: method for method in (SVD, Spectral, RandomProjection)}
 
 
 def solver_class(name: str) -> type[Any]:
-    """Return the solver of a name.
+    """Return the solver, or the direct method, of a name.
 
     Raises
     ------
@@ -25,10 +28,21 @@ def solver_class(name: str) -> type[Any]:
         If there is none.
     """
     try:
-        return SOLVERS[name]
-    except KeyError:
-        msg = f"solver '{name}' is not known; choose one of: {', '.join(sorted(SOLVERS))}"
+        return SOLVERS[name] if name in SOLVERS else DIRECT[name]
+    except (KeyError, TypeError):
+        known = ", ".join([*sorted(SOLVERS), *sorted(DIRECT)])
+        msg = f"solver '{name}' is not known; choose one of: {known} (dasknmf solvers)"
         raise InputError(msg) from None
+
+
+def is_direct(name: str) -> bool:
+    """Tell whether a solver gives its factors at once: it has no start, no penalties and no iterations."""
+    return isinstance(name, str) and name in DIRECT
+
+
+def is_seeded(name: str) -> bool:
+    """Tell whether another seed may give other factors."""
+    return name not in DIRECT or "seed" in {field.name for field in fields(DIRECT[name])}
 
 
 def solver_of(model: ModelOptions) -> Solver:

@@ -204,7 +204,10 @@ def test_passes_are_those_that_were_asked_for(passes: int) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"solver": "mu", "passes": 2}, "solver 'mu' has no such option"),
+        (
+            {"solver": "mu", "passes": 2},
+            "solver 'mu' has no passes; leave it out, or take one that has it: hals",
+        ),
         ({"solver": "hals", "passes": 0}, "needs a whole number of at least 1"),
     ],
 )
