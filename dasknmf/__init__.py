@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dasknmf.analysis.consensus import consensus
     from dasknmf.analysis.genes import top_genes
+    from dasknmf.atomic.factorization import cogaps
+    from dasknmf.atomic.markers import pattern_markers
     from dasknmf.estimator import NMF
     from dasknmf.models import nmf, nmf_many, transform
     from dasknmf.network.coexpression import coexpression
@@ -22,12 +24,14 @@ __all__ = [
     "NMF",
     "Network",
     "coexpression",
+    "cogaps",
     "consensus",
     "import_network",
     "load",
     "nmf",
     "nmf_many",
     "open_network",
+    "pattern_markers",
     "save",
     "survey",
     "survey_fit",
@@ -40,12 +44,14 @@ _HOMES = {
     "NMF": "dasknmf.estimator",
     "Network": "dasknmf.network.store",
     "coexpression": "dasknmf.network.coexpression",
+    "cogaps": "dasknmf.atomic.factorization",
     "consensus": "dasknmf.analysis.consensus",
     "import_network": "dasknmf.network.readers",
     "load": "dasknmf.results",
     "nmf": "dasknmf.models",
     "nmf_many": "dasknmf.models",
     "open_network": "dasknmf.network.store",
+    "pattern_markers": "dasknmf.atomic.markers",
     "save": "dasknmf.results",
     "survey": "dasknmf.surveying",
     "survey_fit": "dasknmf.surveying",

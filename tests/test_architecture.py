@@ -25,7 +25,7 @@ FLOORS = [
     {"options", "events", "panels", "model", "unseen"},
     {"driver", "progress", "sketching"},
     {"checkpoint", "results", "matrices", "exact", "sketched"},
-    {"stages", "export", "kept"},
+    {"stages", "export", "kept", "atomic"},
     {"fitting"},
     {"models"},
     {"estimator", "analysis"},

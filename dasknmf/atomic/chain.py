@@ -138,7 +138,11 @@ def chain_data(
     weight = np.empty(held.shape, np.float32)
     with np.errstate(over="ignore", under="ignore", divide="ignore"):
         for r in range(len(held)):
-            S = default_uncertainty(held[r]) if uncertainty is None else np.asarray(uncertainty[r], np.float64)
+            S = (
+                default_uncertainty(held[r])
+                if uncertainty is None
+                else np.asarray(uncertainty[r], np.float64)
+            )
             weight[r] = 1.0 / (S * S)
     if not (np.isfinite(weight).all() and (weight > 0).all()):
         msg = "uncertainty: 1/S² leaves float32; needs values from about 1e-19 to 1e18: rescale data and uncertainty"

@@ -115,7 +115,7 @@ def _with_room(values: NDArray[Any], size: int, dtype: Any) -> NDArray[Any]:
 
 
 @compiled
-def next_bin(domain: Domain, bin: int) -> int:  # noqa: A002
+def next_bin(domain: Domain, bin: Any) -> Any:  # noqa: A002
     """Return the first bin after this one that is not empty, or −1."""
     place = bin + 1
     for up in range(len(domain.level) - 1):
@@ -133,7 +133,7 @@ def next_bin(domain: Domain, bin: int) -> int:  # noqa: A002
 
 
 @compiled
-def _lowest(word: int) -> int:
+def _lowest(word: Any) -> Any:
     return _PLACE[(((word & -word) * _DE_BRUIJN) & 0xFFFFFFFF) >> 27]
 
 
@@ -159,7 +159,7 @@ def _clear(domain: Domain, bin: int) -> None:  # noqa: A002
 
 
 @compiled
-def at_or_after(domain: Domain, position: int) -> int:
+def at_or_after(domain: Domain, position: int) -> Any:
     """Return the leftmost atom at this position or to the right of it, or −1."""
     here = position // domain.bin_length
     atom = np.int64(domain.first[here])
@@ -186,7 +186,7 @@ def insert(domain: Domain, position: int, mass: float, after: int) -> None:
 
 
 @compiled
-def _link(domain: Domain, before: int, after: int) -> None:
+def _link(domain: Domain, before: Any, after: Any) -> None:
     """Make two atoms neighbours; −1 is an end of the line."""
     if before >= 0:
         domain.right[before] = after

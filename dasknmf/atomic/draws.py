@@ -19,34 +19,28 @@ if TYPE_CHECKING:
 #: Beyond so many standard deviations the tail is drawn by rejection: its probability leaves float64 near 38.
 FAR = 6.0
 _SQRT_2 = math.sqrt(2.0)
-#: Coefficients of Wichura 1988, from the constant one on: piece, numerator and denominator, power.
-_AS241 = np.array(
-    [
-        [
-            [3.3871328727963666080e0, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4]
-            + [4.5921953931549871457e4, 6.7265770927008700853e4, 3.3430575583588128105e4, 2.5090809287301226727e3],
-            [1.0, 4.2313330701600911252e1, 6.8718700749205790830e2, 5.3941960214247511077e3]
-            + [2.1213794301586595867e4, 3.9307895800092710610e4, 2.8729085735721942674e4, 5.2264952788528545610e3],
-        ],
-        [
-            [1.42343711074968357734, 4.63033784615654529590, 5.76949722146069140550, 3.64784832476320460504]
-            + [1.27045825245236838258, 2.41780725177450611770e-1, 2.27238449892691845833e-2, 7.74545014278341407640e-4],
-            [1.0, 2.05319162663775882187, 1.67638483018380384940, 6.89767334985100004550e-1]
-            + [1.48103976427480074590e-1, 1.51986665636164571966e-2, 5.47593808499534494600e-4, 1.05075007164441684324e-9],
-        ],
-        [
-            [6.65790464350110377720, 5.46378491116411436990, 1.78482653991729133580, 2.96560571828504891230e-1]
-            + [2.65321895265761230930e-2, 1.24266094738807843860e-3, 2.71155556874348757815e-5, 2.01033439929228813265e-7],
-            [1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2]
-            + [7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15],
-        ],
-    ]
-)
+#: Of Wichura 1988, from the constant one on; two lines each for numerator and denominator of three pieces.
+_COEFFICIENTS = """
+    3.3871328727963666080e0 1.3314166789178437745e2 1.9715909503065514427e3 1.3731693765509461125e4
+    4.5921953931549871457e4 6.7265770927008700853e4 3.3430575583588128105e4 2.5090809287301226727e3
+    1.0 4.2313330701600911252e1 6.8718700749205790830e2 5.3941960214247511077e3
+    2.1213794301586595867e4 3.9307895800092710610e4 2.8729085735721942674e4 5.2264952788528545610e3
+    1.42343711074968357734 4.63033784615654529590 5.76949722146069140550 3.64784832476320460504
+    1.27045825245236838258 2.41780725177450611770e-1 2.27238449892691845833e-2 7.74545014278341407640e-4
+    1.0 2.05319162663775882187 1.67638483018380384940 6.89767334985100004550e-1
+    1.48103976427480074590e-1 1.51986665636164571966e-2 5.47593808499534494600e-4 1.05075007164441684324e-9
+    6.65790464350110377720 5.46378491116411436990 1.78482653991729133580 2.96560571828504891230e-1
+    2.65321895265761230930e-2 1.24266094738807843860e-3 2.71155556874348757815e-5 2.01033439929228813265e-7
+    1.0 5.99832206555887937690e-1 1.36929880922735805310e-1 1.48753612908506148525e-2
+    7.86869131145613259100e-4 1.84631831751005468180e-5 1.42151175831644588870e-7 2.04426310338993978564e-15
+    """
+_AS241 = np.array(_COEFFICIENTS.split(), dtype=np.float64).reshape(3, 2, 8)
 
 
 def stream(seed: int, *key: int) -> NDArray[np.uint64]:
     """Return the first state of the stream of a seed and of what it is for, shape (4,)."""
-    return np.random.SeedSequence([seed, *key]).generate_state(4, np.uint64)
+    words: NDArray[np.uint64] = np.random.SeedSequence(seed, spawn_key=key).generate_state(4, np.uint64)  # type: ignore[assignment]
+    return words
 
 
 @compiled
@@ -73,7 +67,7 @@ def uniform(state: NDArray[np.uint64]) -> float:
 
 
 @compiled
-def below(state: NDArray[np.uint64], n: int) -> int:
+def below(state: NDArray[np.uint64], n: int) -> Any:
     """Return a whole number of 0 … n − 1, each as likely, for 1 ≤ n ≤ 2⁶²."""
     mask = n - 1
     for shift in (1, 2, 4, 8, 16, 32):
@@ -91,7 +85,7 @@ def exponential(state: NDArray[np.uint64], rate: float) -> float:
 
 
 @compiled
-def poisson(state: NDArray[np.uint64], mean: float) -> int:
+def poisson(state: NDArray[np.uint64], mean: float) -> Any:
     """Return a number ~ Poisson(mean), for mean ≥ 10.
 
     Transformed rejection with squeeze: Hörmann, Insurance: Mathematics and Economics 12:39, 1993 (PTRS).
@@ -131,11 +125,11 @@ def normal_quantile(p: float) -> float:
 
 @compiled
 def _ratio(piece: int, x: float) -> float:
-    above, below_line = 0.0, 0.0
+    over, under = 0.0, 0.0
     for power in range(7, -1, -1):
-        above = above * x + _AS241[piece, 0, power]
-        below_line = below_line * x + _AS241[piece, 1, power]
-    return above / below_line
+        over = over * x + _AS241[piece, 0, power]
+        under = under * x + _AS241[piece, 1, power]
+    return over / under
 
 
 @compiled

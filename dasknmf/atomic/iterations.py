@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def iterate(
 
 
 @compiled
-def _short(domain: Domain, steps: int) -> bool:
+def _short(domain: Domain, steps: int) -> Any:
     return domain.ends[0] + steps > len(domain.position)
 
 

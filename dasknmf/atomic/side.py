@@ -64,7 +64,8 @@ def prepare(side: Side, data: NDArray[np.float32], O: NDArray[np.float64]) -> fl
         for j in range(O.shape[0]):
             value = np.float32(O[j, c])
             side.other[c, j], squares[c, j] = value, value * value
-            alive = alive or value > 0
+            if value > 0:
+                alive = True
         side.dead[c] = not alive
     total = 0.0
     for r in range(side.matrix.shape[0]):
