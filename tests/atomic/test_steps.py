@@ -105,7 +105,7 @@ def test_death_probability():
 def test_how_often_a_step_is_a_death():
     """Three atoms with far too much mass: each death ends one, each birth is refused.
 
-    Broken once: without α in the probability p < 1e-100; births as likely as deaths p < 1e-40.
+    Broken once: α left out, p < 1e-300; births and deaths as likely, p = 1e-130.
     """
     domain, side, data, O = one_entry()  # noqa: E741
     found = np.empty((40_000, 2))
@@ -119,7 +119,7 @@ def test_how_often_a_step_is_a_death():
 
 @pytest.mark.parametrize("rest", [0.0, 1.5, 2.6])
 def test_births_have_the_posterior_law_of_their_mass(rest: float):
-    """Broken once: λ left out, p < 1e-8 at each rest."""
+    """Broken once: λ left out, p = 2e-44, 7e-29 and 5e-9."""
     domain, side, data, O = one_entry()  # noqa: E741
     numbers, prior = stream(2), Prior(RATE, 200.0, 1.0)
     born = []
@@ -211,8 +211,9 @@ def test_number_and_mass_of_atoms_after_many_steps(alpha: float, steps: int):
     This is the law of the published scheme, not of a posterior: an atom that is drawn is not weighed against none, a
     rebirth is by the likelihood alone, and below two atoms every step is a birth; on one bin the scheme even ends
     in a single atom so heavy that every birth is refused.
-    Broken once, p < 1e-8 for 12 steps each: λ left out of deaths; rebirths always accepted; rebirths by the
-    likelihood of the old mass; refusal at 2 % instead of 5 %; in an exchange, shares drawn from Gamma(2).
+    Broken once, and p for 12 steps: λ left out of births or of deaths, < 1e-240; death without α, < 1e-30 in 3 steps;
+    rebirths always accepted, < 1e-300; by the likelihood of the old mass, 5e-63; refusal at 2 % instead of 5 %,
+    1e-225; shares of an exchange drawn from the sum of two uniforms, 7e-42.
     """
     domain, side, data, O = one_entry()  # noqa: E741
     found = np.empty((40_000, 2))
@@ -252,8 +253,8 @@ def test_moves_and_exchanges_have_the_posterior_as_their_stationary_law():
 
     Both steps are reversible, so this is the posterior: places uniform, shares uniform, times the likelihood, by
     numerical integration over the share. Samples are 60 steps apart.
-    Broken once: the sign of s_μ of a move, p < 1e-100; an exchange across rows with s of one row, p < 1e-20; shares
-    within a bin from Gamma(2), p < 1e-5; the likelihood of a move at half its weight, p < 1e-30.
+    Broken once: the sign of s_μ of a move, p < 1e-300; the likelihood of a move at half its weight, p = 5e-139; the
+    s of one row in exchanges between rows, p = 2e-258; a move past a neighbour breaks the order and fails, too.
     """
     values = np.array([[1.2, 0.3], [0.4, 0.9]])
     noise = np.array([[0.7, 0.9], [0.8, 0.6]])
