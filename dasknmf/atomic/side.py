@@ -53,8 +53,8 @@ def make_side(matrix: NDArray[np.float64], weight: NDArray[np.float32]) -> Side:
 
 
 @compiled
-def prepare(side: Side, data: NDArray[np.float32], O: NDArray[np.float64]) -> float:  # noqa: E741
-    """Take another O: compute residual and curvature anew from D, F and O, and return χ².
+def prepare(side: Side, data: NDArray[np.float32], O: NDArray[np.float64]) -> None:  # noqa: E741
+    """Take another O: compute residual and curvature anew from D, F and O.
 
     Done before each run of steps, so that rounding never adds up over them.
     """
@@ -67,14 +67,12 @@ def prepare(side: Side, data: NDArray[np.float32], O: NDArray[np.float64]) -> fl
             if value > 0:
                 alive = True
         side.dead[c] = not alive
-    total = 0.0
     for r in range(side.matrix.shape[0]):
-        total += _prepare_row(side, data, squares, r)
-    return total
+        _prepare_row(side, data, squares, r)
 
 
 @compiled_sums
-def _prepare_row(side: Side, data: NDArray[np.float32], squares: NDArray[np.float32], r: int) -> float:
+def _prepare_row(side: Side, data: NDArray[np.float32], squares: NDArray[np.float32], r: int) -> None:
     k, columns = side.other.shape
     pull, weight = side.pull[r], side.weight[r]
     pull[:] = data[r]
@@ -92,12 +90,8 @@ def _prepare_row(side: Side, data: NDArray[np.float32], squares: NDArray[np.floa
             side.curvature[r, c] = curvature
         else:
             side.curvature[r, c] = np.float32(0)
-    fit = np.float32(0)
     for j in range(columns):
-        weighted = pull[j] * weight[j]
-        fit += pull[j] * weighted
-        pull[j] = weighted
-    return np.float64(fit)
+        pull[j] *= weight[j]
 
 
 @compiled_sums
