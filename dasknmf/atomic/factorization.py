@@ -84,8 +84,10 @@ def cogaps(
     Dataset
         ``W``, ``W_sd (gene, factor)``, ``H``, ``H_sd (factor, sample)``: posterior means and standard deviations of
         W·norm and H/norm, norm the largest entry of each row of H; ``chi_squared (iteration)``, ``atoms (side,
-        iteration)`` and more, see :data:`dasknmf.atomic.dataset.VARIABLES`. Attributes hold ``chi_squared`` of the
-        means, the relative error of the means, the expected mass of an atom, every parameter and versions.
+        iteration)`` and more, see :data:`dasknmf.atomic.dataset.VARIABLES`. Attributes hold ``chi_squared`` and the
+        relative error of the means, λ as ``rate``, every parameter and versions; and ``chi_squared_change``, that of
+        the chain's mean χ² from the first half of sampling to the second: well below 0, it had not settled, and
+        wants more iterations.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def cogaps(
     --------
     >>> import dasknmf, numpy as np
     >>> D = np.kron(np.eye(2), np.full((4, 3), 5.0))
-    >>> fit = dasknmf.cogaps(D, 2, iterations=200, seed=1)
+    >>> fit = dasknmf.cogaps(D, 2, seed=1)
     >>> fit.W.shape, fit.H.shape, bool(fit.attrs["relative_error"] < 0.1)
     ((8, 2), (2, 6), True)
     """

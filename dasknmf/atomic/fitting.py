@@ -246,8 +246,11 @@ def goodness(given: GivenData, found: dict[str, NDArray[Any]], alpha: float) -> 
         squares += float((D * D).sum())
         error += float(((D - W @ found["H"]) ** 2).sum())
         total, count = total + float(D.sum()), count + int(np.count_nonzero(D))
+    sampled = found["chi_squared"][len(found["chi_squared"]) // 2 :]
+    middle = -(-len(sampled) // 2)
     return {
         "chi_squared": chi_squared,
+        "chi_squared_change": float(sampled[-middle:].mean() / sampled[:middle].mean() - 1.0),
         "relative_error": float(np.sqrt(error / squares)),
         "rate": expected_rate(np.array([total / count]), found["H"].shape[0], alpha),
     }

@@ -113,8 +113,10 @@ def chi_squared(side: Side) -> float:
     total = 0.0
     for r in range(side.pull.shape[0]):
         pull, weight = side.pull[r], side.weight[r]
+        row = np.float32(0)
         for j in range(len(pull)):
-            total += np.float64(pull[j]) * np.float64(pull[j]) / np.float64(weight[j])
+            row += pull[j] * (pull[j] / weight[j])
+        total += np.float64(row)
     return total
 
 

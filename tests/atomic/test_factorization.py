@@ -108,6 +108,10 @@ def test_a_fit_says_what_it_holds(fit: xr.Dataset) -> None:
         "held": "neither",
     }.items():
         assert fit.attrs[name] == value
+    sampled = fit["chi_squared"].values[1000:]
+    assert fit.attrs["chi_squared_change"] == pytest.approx(sampled[500:].mean() / sampled[:500].mean() - 1)
+    assert abs(fit.attrs["chi_squared_change"]) < 0.02
+    assert dasknmf.cogaps(D, 4, iterations=40).attrs["chi_squared_change"] < -0.05
     assert json.loads(fit.attrs["versions"])["dasknmf"] == dasknmf.__version__
 
 
