@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dasknmf.analysis.consensus import consensus
     from dasknmf.analysis.genes import top_genes
+    from dasknmf.atomic.factorization import cogaps
+    from dasknmf.atomic.markers import pattern_markers
     from dasknmf.catalogue import list_solvers
     from dasknmf.estimator import NMF
     from dasknmf.models import nmf, nmf_many, transform
@@ -23,6 +25,7 @@ __all__ = [
     "NMF",
     "Network",
     "coexpression",
+    "cogaps",
     "consensus",
     "import_network",
     "list_solvers",
@@ -30,6 +33,7 @@ __all__ = [
     "nmf",
     "nmf_many",
     "open_network",
+    "pattern_markers",
     "save",
     "survey",
     "survey_fit",
@@ -42,6 +46,7 @@ _HOMES = {
     "NMF": "dasknmf.estimator",
     "Network": "dasknmf.network.store",
     "coexpression": "dasknmf.network.coexpression",
+    "cogaps": "dasknmf.atomic.factorization",
     "consensus": "dasknmf.analysis.consensus",
     "import_network": "dasknmf.network.readers",
     "list_solvers": "dasknmf.catalogue",
@@ -49,6 +54,7 @@ _HOMES = {
     "nmf": "dasknmf.models",
     "nmf_many": "dasknmf.models",
     "open_network": "dasknmf.network.store",
+    "pattern_markers": "dasknmf.atomic.markers",
     "save": "dasknmf.results",
     "survey": "dasknmf.surveying",
     "survey_fit": "dasknmf.surveying",

@@ -15,11 +15,23 @@ def compiled(function: Function) -> Function:
 
     Floating-point numbers are added in the order that is written, so that bits do not depend on the processor.
     """
+    return _compiled(function)
+
+
+def compiled_sums(function: Function) -> Function:
+    """Compile as :func:`compiled` does, but let sums be taken in the lanes of the processor's vectors.
+
+    Several times as fast for a sum over a row; bits are then those of one kind of processor.
+    """
+    return _compiled(function, fastmath={"reassoc", "contract", "nsz"})
+
+
+def _compiled(function: Function, **options: Any) -> Function:
     import numba
 
     try:
-        made = numba.njit(nogil=True, cache=True)(function)
+        made = numba.njit(nogil=True, cache=True, **options)(function)
     except (RuntimeError, OSError):
         # no folder to keep machine code in: neither beside the file nor in the user's cache
-        made = numba.njit(nogil=True)(function)
+        made = numba.njit(nogil=True, **options)(function)
     return cast("Function", made)

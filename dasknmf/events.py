@@ -62,6 +62,34 @@ class IterationEnded:
 
 
 @dataclass(frozen=True)
+class ChainAdvanced:
+    """After iterations of a Gibbs sampler; ``seconds_left`` is an estimate from the last of them.
+
+    ``phase`` is ``"equilibrating"`` or ``"sampling"``; ``chi_squared`` and ``atoms``, of both factors, are of the
+    last iteration.
+    """
+
+    iteration: int
+    most: int
+    phase: str
+    chi_squared: float
+    atoms: int
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class SetsSampled:
+    """After a Gibbs sampler of a set of genes has ended; ``stage`` is ``"patterns"``, then ``"loadings"``."""
+
+    done: int
+    sets: int
+    stage: str
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
 class CheckpointWritten:
     """A checkpoint is safe."""
 
@@ -89,5 +117,15 @@ class RunEnded:
     bytes_read: int
 
 
-Event = RunStarted | SketchSwept | ModelsFitted | IterationEnded | CheckpointWritten | ModelEnded | RunEnded
+Event = (
+    RunStarted
+    | SketchSwept
+    | ModelsFitted
+    | IterationEnded
+    | ChainAdvanced
+    | SetsSampled
+    | CheckpointWritten
+    | ModelEnded
+    | RunEnded
+)
 Listener = Callable[[Event], None]

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.events import (
+    ChainAdvanced,
     CheckpointWritten,
     IterationEnded,
     ModelEnded,
     ModelsFitted,
     RunEnded,
     RunStarted,
+    SetsSampled,
     SketchSwept,
 )
 
@@ -42,7 +44,7 @@ class LogLines:
 
     def __call__(self, event: Event) -> None:
         """Log an event."""
-        if isinstance(event, IterationEnded | ModelsFitted | SketchSwept):
+        if isinstance(event, IterationEnded | ModelsFitted | SketchSwept | ChainAdvanced | SetsSampled):
             now = time.monotonic()
             if now - self._last < LOG_EVERY:
                 return
@@ -83,6 +85,16 @@ def describe(event: Event) -> str:
                 f"iteration {event.iteration}: relative error {event.relative_error:.5f}, projected gradient "
                 f"{event.relative_gradient:.1e}, {event.live} live, {rate(event):.2f} GB/s, "
                 f"{event.seconds:.1f} s, at most {event.seconds_left:.0f} s left"
+            )
+        case ChainAdvanced():
+            return (
+                f"iteration {event.iteration} of {event.most}, {event.phase}: χ² {event.chi_squared:.6g}, "
+                f"{event.atoms:,} atoms, {event.seconds:.1f} s, about {event.seconds_left:.0f} s left"
+            )
+        case SetsSampled():
+            return (
+                f"{event.stage} of {event.done} of {event.sets} sets sampled, {event.seconds:.1f} s, about "
+                f"{event.seconds_left:.0f} s left"
             )
         case CheckpointWritten():
             return f"checkpoint after iteration {event.iteration}: {event.location} ({event.seconds:.2f} s)"
@@ -181,6 +193,15 @@ def _bar() -> Iterator[Listener]:
             elif isinstance(event, ModelsFitted):
                 progress.update(
                     task, description="models", total=event.models, completed=event.done, status=""
+                )
+            elif isinstance(event, ChainAdvanced):
+                status = f"χ² {event.chi_squared:.6g}  {event.atoms:,} atoms"
+                progress.update(
+                    task, description=event.phase, total=event.most, completed=event.iteration, status=status
+                )
+            elif isinstance(event, SetsSampled):
+                progress.update(
+                    task, description=event.stage, total=event.sets, completed=event.done, status=""
                 )
             else:
                 console.print(describe(event), highlight=False)

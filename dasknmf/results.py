@@ -216,12 +216,12 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
 
 
 def _as_saved(opened: Any) -> Any:
-    """Drop what the way through Zarr added: encodings, and the string type of gene names."""
+    """Drop what the way through Zarr added: encodings, and the string type of names of genes and samples."""
     import xarray as xr
 
     if isinstance(opened, xr.DataTree):
         return opened.map_over_datasets(_as_saved)
-    if "gene" in opened.coords:
-        attrs = opened["gene"].attrs
-        opened = opened.assign_coords(gene=("gene", np.asarray(opened["gene"].values, dtype=object), attrs))
+    for name in {"gene", "sample"} & set(opened.coords):
+        names = (name, np.asarray(opened[name].values, dtype=object), opened[name].attrs)
+        opened = opened.assign_coords({name: names})
     return opened.drop_encoding()

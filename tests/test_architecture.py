@@ -27,7 +27,7 @@ FLOORS = [
     {"driver", "progress", "sketching", "mixed"},
     {"checkpoint", "results", "matrices", "exact", "sketched"},
     {"stages", "export", "kept", "decomposition"},
-    {"references"},
+    {"references", "atomic"},
     {"methods"},
     {"fitting"},
     {"models"},
