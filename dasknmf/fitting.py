@@ -17,20 +17,19 @@ from dasknmf.exact import exact_errors
 from dasknmf.matrices import Given, as_matrix
 from dasknmf.methods import decompose, needs_sketch, own_sketches
 from dasknmf.model import Model, balance
+from dasknmf.planning import forgetting, plan_run
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
 from dasknmf.solvers import is_direct
-from dasknmf.stages import Session, forgetting, plan_run
+from dasknmf.stages import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import xarray as xr
 
-    from dasknmf.engine.executor import Executor
     from dasknmf.engine.sketch import Sketch
-    from dasknmf.engine.sweep import Sweep
     from dasknmf.events import Listener
     from dasknmf.model import Exact
     from dasknmf.options import FitOptions, ModelOptions
@@ -102,17 +101,19 @@ def fit_models(
             )
         )
         with forgetting(executor):
-            made = _run(
+            session = Session(
                 given,
-                options,
-                begins,
-                executor,
                 operator,
-                checkpoints,
-                saved,
-                execution.progress,
+                executor,
+                options.run,
+                listener=execution.progress,
                 keep_sketch=execution.keep_sketch,
+                before=saved.seconds if saved else 0.0,
+                beside=None if execution.checkpoint is None else os.fspath(execution.checkpoint),
+                resume=execution.resume,
+                storage_options=execution.storage_options,
             )
+            made = _run(session, options, begins, checkpoints, saved)
     if checkpoints and not execution.keep_checkpoint:
         checkpoints.remove()
     return made
@@ -139,26 +140,12 @@ def _checkpoints(
 
 
 def _run(
-    given: Given,
+    session: Session,
     options: FitOptions,
     starts: list[Start],
-    executor: Executor,
-    operator: Sweep,
     checkpoints: Checkpoints | None,
     saved: Saved | None,
-    progress: Listener,
-    *,
-    keep_sketch: bool,
 ) -> list[xr.Dataset]:
-    session = Session(
-        given,
-        operator,
-        executor,
-        options.run,
-        listener=progress,
-        keep_sketch=keep_sketch,
-        before=saved.seconds if saved else 0.0,
-    )
     sketch = _sketch(session, options, resumed=saved is not None)
     direct = [model for model in options.models if is_direct(model.solver)]
     made: dict[str, Model | Decomposition] = {

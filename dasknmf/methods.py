@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from dasknmf.atomic.method import cogaps_of
 from dasknmf.references.projection import random_projection
 from dasknmf.references.spectral import spectral
 from dasknmf.references.svd import svd
@@ -25,6 +26,7 @@ METHODS: dict[str, Method] = {
     "svd": svd,
     "spectral": spectral,
     "random-projection": random_projection,
+    "cogaps": cogaps_of,
 }
 
 

@@ -42,6 +42,8 @@ class ModelOptions:
         Of ``hals``: how often the columns of a factor are updated with one product with A; by default 4.
     l1_W, l1_H, l2_W, l2_H : float
         The fit minimises ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+    iterations, alpha, sets : optional
+        Of ``cogaps``, see :class:`dasknmf.solvers.direct.CoGAPS`.
     tau : float, optional
         Of ``spectral`` alone, see :class:`dasknmf.solvers.direct.Spectral`.
     """
@@ -55,6 +57,9 @@ class ModelOptions:
     l1_H: float = 0.0
     l2_W: float = 0.0
     l2_H: float = 0.0
+    iterations: int | None = None
+    alpha: float | None = None
+    sets: int | None = None
     tau: float | None = None
 
     def __post_init__(self) -> None:

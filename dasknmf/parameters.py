@@ -28,6 +28,13 @@ PARAMETERS: dict[str, Parameter] = {
     "passes": Parameter(
         "whole", "Of hals: updates of a factor from one product with the network.  [default: 4]"
     ),
+    "iterations": Parameter(
+        "whole", "Of cogaps: iterations of equilibration, and as many of sampling.  [default: 1000]"
+    ),
+    "alpha": Parameter(
+        "number", "Of cogaps: atoms a bin expected before the data are seen.  [default: 0.01]"
+    ),
+    "sets": Parameter("whole", "Of cogaps: sets of genes, each a task; 0 is one chain of all.  [default: 0]"),
     "tau": Parameter(
         "number",
         "Of spectral: added to every degree, in mean degrees; 1 helps where a network has small components.  "

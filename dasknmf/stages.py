@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from distributed.system import MEMORY_LIMIT
 
 from dasknmf.driver import Run
-from dasknmf.engine.cache import forget
-from dasknmf.engine.memory import USABLE, Projection, check_memory, project
-from dasknmf.errors import DasknmfError
 from dasknmf.events import ModelEnded, ModelsFitted
 from dasknmf.exact import known_of, unseen_of
-from dasknmf.network.opened import forget_opened
 from dasknmf.progress import silent
 from dasknmf.sketched import FACTOR, Batch, Facts, Start, begin, fit_batch, make_batches, start_rows
 from dasknmf.sketching import sketches_for, vectors_of
@@ -36,13 +30,15 @@ if TYPE_CHECKING:
     from dasknmf.matrices import Given
     from dasknmf.model import Model
     from dasknmf.options import ModelOptions, RunOptions
+    from dasknmf.storage import StorageOptions
 
 
 @dataclass
 class Session:
     """A network, opened for a run on an executor.
 
-    ``before`` is the seconds spent before, by the run that is resumed.
+    ``before`` is the seconds spent before, by the run that is resumed; ``beside`` is where direct methods keep what is
+    half done, to go on from if ``resume``.
     """
 
     given: Given
@@ -52,6 +48,9 @@ class Session:
     listener: Listener = silent
     keep_sketch: bool = True
     before: float = 0.0
+    beside: str | None = None
+    resume: bool = False
+    storage_options: StorageOptions | None = None
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -220,56 +219,6 @@ class Session:
             exact = len(model.objective) - model.sketched
             model.converged = model.converged or model.sketch_reason not in _CUT_SHORT
             model.stop_reason = f"{model.sketch_reason} on the sketch, then {exact} iteration(s) on A"
-
-
-def plan_run(
-    given: Given, ranks: Sequence[int], executor: Executor, limit: int | None, *, spaces: int = 1
-) -> tuple[Sweep, Projection]:
-    """Return the operator of a run with models of these ranks, after its memory was found to fit.
-
-    ``spaces`` sketches are made in the same reads; ``limit`` is what the user allows each process, in bytes.
-
-    Raises
-    ------
-    MemoryLimitError
-        If the projected memory is above the limit, or what there is.
-    """
-    operator = given.operator(executor)
-    capacity = executor.capacity
-    projection = project(
-        operator.plan,
-        capacity,
-        columns=sum(ranks),
-        largest=max(ranks),
-        tile_bytes=given.tile_bytes(operator.plan),
-        held=given.memory,
-        live=len(ranks),
-        spaces=spaces,
-    )
-    allowed = min(limit or capacity.memory, capacity.memory)
-    usable = allowed if executor.local else int(allowed * USABLE)
-    where = "this process" if executor.local else f"each of {capacity.processes} worker processes"
-    check_memory(projection.process, limit=usable, where=where)
-    check_memory(projection.client, limit=MEMORY_LIMIT, where="the client")
-    # half of what is left stays free: other programs, and what no projection sees
-    operator.keep_tiles((usable - projection.process_bytes) // 2)
-    return operator, projection
-
-
-@contextmanager
-def forgetting(executor: Executor) -> Iterator[None]:
-    """Give back the memory of processes that ran tasks, when the run is over."""
-    try:
-        yield
-    finally:
-        # of a cluster that is lost there is nothing to forget, and the error that says so must not be hidden
-        with suppress(DasknmfError):
-            executor.everywhere(_forget)
-
-
-def _forget() -> None:
-    forget()
-    forget_opened()
 
 
 def _without_ends(listener: Listener) -> Listener:

@@ -23,7 +23,8 @@ from dasknmf.matrices import as_matrix
 from dasknmf.model import balance
 from dasknmf.options import RunOptions, SurveyOptions
 from dasknmf.parameters import PENALTIES
-from dasknmf.stages import Session, forgetting, plan_run
+from dasknmf.planning import forgetting, plan_run
+from dasknmf.stages import Session
 from dasknmf.survey_dataset import Found, survey_dataset
 
 if TYPE_CHECKING:

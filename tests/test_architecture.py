@@ -26,7 +26,7 @@ FLOORS = [
     {"options", "catalogue", "events", "panels", "model", "unseen"},
     {"driver", "progress", "sketching", "mixed"},
     {"checkpoint", "results", "matrices", "exact", "sketched"},
-    {"stages", "export", "kept", "decomposition"},
+    {"stages", "planning", "export", "kept", "decomposition"},
     {"references", "atomic"},
     {"methods"},
     {"fitting"},

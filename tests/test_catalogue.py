@@ -25,7 +25,7 @@ def test_every_solver_is_listed_with_all_there_is_to_say() -> None:
         assert row["reads"], name
         assert list(row["parameters"]) == [field.name for field in fields(solver_class(str(name)))]
     assert listed.loc["hals", "rounds"] == HALS.rounds
-    assert set(listed["kind"]) == {"iterative", "direct"}
+    assert set(listed["kind"]) == {"iterative", "direct", "sampler"}
 
 
 def test_every_direct_method_is_made_by_something_and_no_name_is_taken_twice() -> None:

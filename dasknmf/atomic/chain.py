@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.atomic.draws import stream
-from dasknmf.errors import InputError
-from dasknmf.options import whole
+from dasknmf.errors import InputError, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

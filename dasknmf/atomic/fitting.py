@@ -22,8 +22,7 @@ from dasknmf.atomic.projection import require_memory
 from dasknmf.atomic.running import run_chain, run_sets, summed_history
 from dasknmf.atomic.sets import gene_sets
 from dasknmf.atomic.shared import shared_patterns
-from dasknmf.errors import InputError, one_of
-from dasknmf.options import whole
+from dasknmf.errors import InputError, one_of, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

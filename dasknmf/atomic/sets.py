@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import InputError, offenders
-from dasknmf.options import whole
+from dasknmf.errors import InputError, offenders, whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import InputError
-from dasknmf.solvers.direct import SVD, RandomProjection, Spectral
+from dasknmf.solvers.direct import SVD, CoGAPS, RandomProjection, Spectral
 from dasknmf.solvers.hals import HALS
 from dasknmf.solvers.mu import MU
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SOLVERS: dict[str, type[Any]] = {solver.name: solver for solver in (HALS, MU)}
 #: Those that give factors at once; what each does is in :mod:`dasknmf.methods`.
-DIRECT: dict[str, type[Any]] = {method.name: method for method in (SVD, Spectral, RandomProjection)}
+DIRECT: dict[str, type[Any]] = {method.name: method for method in (SVD, Spectral, RandomProjection, CoGAPS)}
 
 
 def solver_class(name: str) -> type[Any]:

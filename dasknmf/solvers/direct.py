@@ -85,6 +85,40 @@ class Spectral(Direct):
 
 
 @dataclass(frozen=True)
+class CoGAPS(Direct):
+    """Posterior means of sparse non-negative W and H, by a Gibbs sampler of atoms; see :func:`dasknmf.cogaps`.
+
+    Parameters
+    ----------
+    iterations : int
+        Of equilibration, and as many of sampling.
+    alpha : float
+        Atoms a bin expected before the data are seen.
+    sets : int
+        Sets of genes, each a task; 0 samples all genes in one chain.
+    seed : int
+        Of the chain.
+
+    References
+    ----------
+    Fertig et al., Bioinformatics 26 (2010); Sherman, Gao, Fertig, BMC Bioinformatics 21 (2020).
+    """
+
+    iterations: int = 1000
+    alpha: float = 0.01
+    sets: int = 0
+    seed: int = 0
+
+    name = "cogaps"
+    kind = "sampler"
+    minimises = (
+        "nothing: means of p(W, H | A), a Gaussian likelihood with sd max(0.1·A, 0.1) and exponential atoms"
+    )
+    source = "Fertig et al. 2010; Sherman, Gao & Fertig 2020"
+    reads = "1, or 2 for each set of genes"
+
+
+@dataclass(frozen=True)
 class RandomProjection(Direct):
     """A ≈ Q(QᵀA), Q an orthonormal basis of A·Ω, Ω random: what k columns say of A without any search.
 

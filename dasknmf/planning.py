@@ -1,0 +1,70 @@
+"""Whether a run fits, before anything runs, and giving back its memory when it is over."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from distributed.system import MEMORY_LIMIT
+
+from dasknmf.engine.cache import forget
+from dasknmf.engine.memory import USABLE, Projection, check_memory, project
+from dasknmf.errors import DasknmfError
+from dasknmf.network.opened import forget_opened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dasknmf.engine.executor import Executor
+    from dasknmf.engine.sweep import Sweep
+    from dasknmf.matrices import Given
+
+
+def plan_run(
+    given: Given, ranks: Sequence[int], executor: Executor, limit: int | None, *, spaces: int = 1
+) -> tuple[Sweep, Projection]:
+    """Return the operator of a run with models of these ranks, after its memory was found to fit.
+
+    ``spaces`` sketches are made in the same reads; ``limit`` is what the user allows each process, in bytes.
+
+    Raises
+    ------
+    MemoryLimitError
+        If the projected memory is above the limit, or what there is.
+    """
+    operator = given.operator(executor)
+    capacity = executor.capacity
+    projection = project(
+        operator.plan,
+        capacity,
+        columns=sum(ranks),
+        largest=max(ranks),
+        tile_bytes=given.tile_bytes(operator.plan),
+        held=given.memory,
+        live=len(ranks),
+        spaces=spaces,
+    )
+    allowed = min(limit or capacity.memory, capacity.memory)
+    usable = allowed if executor.local else int(allowed * USABLE)
+    where = "this process" if executor.local else f"each of {capacity.processes} worker processes"
+    check_memory(projection.process, limit=usable, where=where)
+    check_memory(projection.client, limit=MEMORY_LIMIT, where="the client")
+    # half of what is left stays free: other programs, and what no projection sees
+    operator.keep_tiles((usable - projection.process_bytes) // 2)
+    return operator, projection
+
+
+@contextmanager
+def forgetting(executor: Executor) -> Iterator[None]:
+    """Give back the memory of processes that ran tasks, when the run is over."""
+    try:
+        yield
+    finally:
+        # of a cluster that is lost there is nothing to forget, and the error that says so must not be hidden
+        with suppress(DasknmfError):
+            executor.everywhere(_forget)
+
+
+def _forget() -> None:
+    forget()
+    forget_opened()
