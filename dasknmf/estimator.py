@@ -29,7 +29,7 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     n_components : int
         Rank; at most the number of genes is used.
-    solver : {"hals", "mu"}
+    solver : {"hals", "mu", "brunet", "nsnmf", "symkl"}
         Algorithm.
     init : {"auto", "random", "random_acol", "nndsvd", "nndsvda"}
         Start.

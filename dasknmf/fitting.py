@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +12,13 @@ import numpy as np
 from dasknmf.checkpoint import Checkpoints, Saved, restored
 from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.events import RunEnded, RunStarted
-from dasknmf.exact import exact_errors
+from dasknmf.exact import divergences, exact_errors
 from dasknmf.matrices import Given, as_matrix
-from dasknmf.model import Model, balance
+from dasknmf.model import Exact, Model, balance
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
+from dasknmf.solvers import fits_sketch
 from dasknmf.stages import Session, forgetting, plan_run
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from dasknmf.engine.sketch import Sketch
     from dasknmf.engine.sweep import Sweep
     from dasknmf.events import Listener
-    from dasknmf.options import FitOptions
+    from dasknmf.options import FitOptions, ModelOptions
     from dasknmf.storage import Location, StorageOptions
 
 
@@ -78,7 +79,11 @@ def fit_models(
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
         checkpoints = _checkpoints(given, options, execution, begins)
         operator, projection = plan_run(
-            given, [model.n_components for model in options.models], executor, limit
+            given,
+            [model.n_components for model in options.models],
+            executor,
+            limit,
+            ratios=[model.n_components for model in options.models if not fits_sketch(model.solver)],
         )
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
@@ -155,25 +160,41 @@ def _run(
     if saved:
         models = [restored(model, kept) for model, kept in zip(options.models, saved.models, strict=True)]
         operator.reads += saved.reads
-    elif options.run.exact:
-        models = session.start(options.models, starts, sketch)
     else:
-        assert sketch is not None
-        models = session.fit_on_sketch(sketch, options.models, starts)
+        models = _begun(session, options, starts, sketch)
     if checkpoints is not None:
         checkpoints.reads = lambda: operator.reads
         checkpoints.begin(saved.iteration if saved else 0, session.seconds)
     if options.run.exact:
         session.iterate(models, snapshot=checkpoints)
     else:
+        # models that cannot be fitted on the sketch go on until they have stopped
         session.polish(models, snapshot=checkpoints)
     return _datasets(session, options, models, sketch)
+
+
+def _begun(session: Session, options: FitOptions, starts: list[Start], sketch: Sketch | None) -> list[Model]:
+    """Return models fitted on the sketch, or where that cannot be, at their starts."""
+    found: dict[int, Model] = {}
+    for fitted in (True, False):
+        chosen = [i for i, model in enumerate(options.models) if _on_sketch(model, options) is fitted]
+        models, begins = [options.models[i] for i in chosen], [starts[i] for i in chosen]
+        if fitted and chosen:
+            assert sketch is not None
+            found |= zip(chosen, session.fit_on_sketch(sketch, models, begins), strict=True)
+        elif chosen:
+            found |= zip(chosen, session.start(models, begins, sketch), strict=True)
+    return [found[i] for i in range(len(options.models))]
+
+
+def _on_sketch(model: ModelOptions, options: FitOptions) -> bool:
+    return not options.run.exact and fits_sketch(model.solver)
 
 
 def _sketch(session: Session, options: FitOptions, *, resumed: bool) -> Sketch | None:
     """Return the sketch, where something needs it: the fits, a start, or the bound."""
     run = options.run
-    fitted = not run.exact or any("nndsvd" in model.init for model in options.models)
+    fitted = any(_on_sketch(model, options) or "nndsvd" in model.init for model in options.models)
     needed = (fitted and not resumed) or (run.bound and run.diagonal == "keep")
     largest = max(model.n_components for model in options.models)
     return session.sketches(largest)[0] if needed else None
@@ -187,9 +208,7 @@ def _datasets(
         model.rows, scale, gauge = balance(model.factors)
         gauges.append({"scale": scale, "gauge": gauge})
     operator, given = session.operator, session.given
-    exact = exact_errors(
-        operator, session.executor, [model.rows for model in models], diagonal=session.diagonal
-    )
+    exact = _ends(session, models)
     bytes_per_read = operator.plan.weight
     session.listener(RunEnded(session.seconds, operator.reads, operator.reads * bytes_per_read))
     facts = {
@@ -207,13 +226,26 @@ def _datasets(
             end,
             genes=given.genes,
             options=chosen,
-            run=options.run,
+            # what a solver does on A in any case is said to be so
+            run=options.run if fits_sketch(chosen.solver) else replace(options.run, exact=True),
             bound=sketch.relative_error(chosen.n_components) if bounded and sketch else float("nan"),
             facts=facts,
             **gauge,
         )
         for model, end, chosen, gauge in zip(models, exact, options.models, gauges, strict=True)
     ]
+
+
+def _ends(session: Session, models: list[Model]) -> list[Exact]:
+    """Return what the factors are worth on A, and of solvers that minimise it the divergence, for another read."""
+    operator, executor, diagonal = session.operator, session.executor, session.diagonal
+    exact = exact_errors(operator, executor, [model.rows for model in models], diagonal=diagonal)
+    chosen = [i for i, model in enumerate(models) if not fits_sketch(model.solver.name)]
+    if chosen:
+        found = divergences(operator, executor, [models[i].rows for i in chosen], diagonal=diagonal)
+        for i, value in zip(chosen, found, strict=True):
+            exact[i] = replace(exact[i], divergence=value)
+    return exact
 
 
 def checkpoint_beside(location: Location) -> str:

@@ -51,8 +51,9 @@ def nmf(
         Symmetric and non-negative. A store may be larger than memory.
     n_components : int
         Rank k.
-    solver : {"hals", "mu"}
-        Algorithm.
+    solver : {"hals", "mu", "brunet", "nsnmf", "symkl"}
+        Algorithm. The last three minimise the Kullback–Leibler divergence instead of ‖A − WH‖²; a sketch cannot
+        stand for A there, so all their iterations are on A, as with ``exact``.
     seed : int
         Of the random start; a start gives bitwise the same factors on any executor.
     init : {"auto", "random", "random_acol", "nndsvd", "nndsvda"}
@@ -79,15 +80,16 @@ def nmf(
         Receives :mod:`dasknmf.events`; :class:`dasknmf.progress.LogLines` writes them to the log.
     **options
         Fields of :class:`dasknmf.options.ModelOptions` and :class:`dasknmf.options.RunOptions`:
-        ``l1_W, l1_H, l2_W, l2_H, max_iter, tol, tol_objective, max_seconds, diagonal, bound, exact, polish``.
+        ``l1_W, l1_H, l2_W, l2_H, theta, floor, connectivity, max_iter, tol, tol_objective, max_seconds,
+        diagonal, bound, exact, polish``.
 
     Returns
     -------
     Dataset
         ``W (gene, factor)``, ``H (factor, gene)``, ``scale (factor)``, ``objective (iteration)`` and more,
         see :data:`dasknmf.results.VARIABLES`. Attributes hold the exact ``relative_error`` on A, the
-        Eckart–Young bound beside it, every option, the network's checksum, reads of A, seconds and the
-        stop reason.
+        Eckart–Young bound beside it, the exact ``divergence`` where that was minimised, every option, the
+        network's checksum, reads of A, seconds and the stop reason.
 
     Raises
     ------

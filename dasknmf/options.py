@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from dasknmf.errors import InputError, one_of
-from dasknmf.solvers import solver_class
+from dasknmf.solvers import fits_sketch, refuse_foreign, solver_class, solver_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,8 @@ RANDOM = {"random": "seed", "random_acol": "acol"}
 #: With more of it held out, what is left is another network.
 MOST_HELD_OUT = 0.5
 PENALTIES = ("l1_W", "l1_H", "l2_W", "l2_H")
+#: What only some solvers have; None leaves it to the solver.
+PARAMETERS = ("theta", "floor", "connectivity")
 STARTS: tuple[str, ...] = ("auto", "random", "random_acol", "nndsvd", "nndsvda", "given")
 
 
@@ -31,7 +33,8 @@ class ModelOptions:
     n_components : int
         Rank k, at least 1.
     solver : str
-        ``"hals"`` or ``"mu"``.
+        ``"hals"`` or ``"mu"``; or ``"brunet"``, ``"nsnmf"`` or ``"symkl"``, which minimise the Kullback–Leibler
+        divergence and do all their iterations on A.
     seed : int
         Of the random start; NNDSVD has none.
     init : {"auto", "random", "random_acol", "nndsvd", "nndsvda", "given"}
@@ -41,7 +44,14 @@ class ModelOptions:
         ones: ``random_acol`` takes means of five random columns of A (Langville et al. 2014), and ends in lower
         errors than ``random``, |N(0, 1)|.
     l1_W, l1_H, l2_W, l2_H : float
-        The fit minimises ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+        The fit minimises ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖²; of ``hals`` and ``mu``.
+    theta : float, optional
+        Smoothing of ``nsnmf``, from 0 to below 1; 0.5 if not given.
+    floor : float, optional
+        What ``brunet`` and ``nsnmf`` raise entries to every ten iterations; 2⁻⁵² if not given, 0 never does.
+    connectivity : int, optional
+        ``brunet`` and ``nsnmf`` stop when so many checks in a row, one every ten iterations, found the same genes
+        together; 40 if not given, 0 never does.
     """
 
     n_components: int
@@ -52,6 +62,9 @@ class ModelOptions:
     l1_H: float = 0.0
     l2_W: float = 0.0
     l2_H: float = 0.0
+    theta: float | None = None
+    floor: float | None = None
+    connectivity: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no fit can have."""
@@ -65,6 +78,13 @@ class ModelOptions:
             object.__setattr__(self, "init", _default_start(self.solver))
         for name in PENALTIES:
             object.__setattr__(self, name, not_negative(name, getattr(self, name)))
+        given = {name: getattr(self, name) for name in PARAMETERS}
+        refuse_foreign(self.solver, {name: getattr(self, name) or None for name in PENALTIES} | given)
+        for name, value in given.items():
+            if value is not None:
+                plain = whole(name, value, least=0) if name == "connectivity" else not_negative(name, value)
+                object.__setattr__(self, name, plain)
+        solver_of(self)
         if solver_class(self.solver).multiplicative and self.init == "nndsvd":
             msg = (
                 f"init='nndsvd' has zeros, which solver '{self.solver}' can never leave; use init='nndsvda' or "
@@ -81,6 +101,12 @@ class ModelOptions:
         elif self.init != _default_start(self.solver):
             parts.append(self.init)
         parts += [f"{name}={getattr(self, name):g}" for name in PENALTIES if getattr(self, name)]
+        made = solver_class(self.solver)
+        parts += [
+            f"{name}={value:g}"
+            for name in PARAMETERS
+            if (value := getattr(self, name)) is not None and value != getattr(made, name)
+        ]
         return "-".join(parts)
 
 
@@ -210,6 +236,13 @@ class SurveyOptions:
             object.__setattr__(self, name, whole(name, getattr(self, name), least=least))
         one_of("init", self.init, tuple(RANDOM))
         one_of("consensus", self.consensus, ("medoid", "mean"))
+        if not fits_sketch(self.solver):
+            msg = (
+                f"solver='{self.solver}': a survey fits on the sketch of A, and this solver needs A itself; survey "
+                "with solver='hals', or fit ranks and seeds together: dasknmf.nmf_many(network, "
+                f"[{{'n_components': 8, 'solver': '{self.solver}', 'init': 'random_acol', 'seed': 0}}, …])"
+            )
+            raise InputError(msg)
         object.__setattr__(self, "held_out", not_negative("held_out", self.held_out))
         if self.held_out > MOST_HELD_OUT:
             msg = f"held_out={self.held_out:g}: needs a share of the gene pairs from 0 to {MOST_HELD_OUT}"
@@ -218,7 +251,7 @@ class SurveyOptions:
     def models(self, restarts: int, *, first: int = 0) -> tuple[ModelOptions, ...]:
         """Return the models of all ranks, ``restarts`` of each, rank by rank."""
         return tuple(
-            ModelOptions(k, solver=self.solver, seed=self.seed + first + r, init=self.init, **self.penalties)
+            ModelOptions(k, solver=self.solver, seed=self.seed + first + r, init=self.init, **self.penalties)  # type: ignore[arg-type]
             for k in self.n_components
             for r in range(restarts)
         )

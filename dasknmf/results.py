@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.errors import FormatError, InputError
+from dasknmf.options import PARAMETERS
 from dasknmf.storage import Location, StorageOptions, exists, open_store, publish, read_storage_options
 
 if TYPE_CHECKING:
@@ -74,17 +75,24 @@ def fit_dataset(
         "relative_error": np.sqrt(np.array(model.squared_error) / (exact.sum_of_squares or 1.0)),
         "relative_gradient": np.array(model.gradient),
     }
+    long_names = {name: VARIABLES[name][1] for name in data}
+    if exact.divergence is not None:
+        long_names["objective"] = f"{model.solver.minimises}, of the factors before each iteration"
+        long_names["relative_error"] = "‖A − WH‖ / ‖A‖, of the factors before each iteration"
+        long_names["relative_gradient"] = "how far from stationary each iteration found the factors"
     variables = {
-        name: (VARIABLES[name][0], values, {"long_name": VARIABLES[name][1]}) for name, values in data.items()
+        name: (VARIABLES[name][0], values, {"long_name": long_names[name]}) for name, values in data.items()
     }
     attributes = {
         "format": FORMAT,
         "version": VERSION,
-        **asdict(options),
+        **{name: value for name, value in asdict(options).items() if value is not None},
+        **{name: getattr(model.solver, name) for name in PARAMETERS if hasattr(model.solver, name)},
         **{name: "none" if value is None else value for name, value in asdict(run).items()},
         "squared_error": exact.squared_error,
         "relative_error": exact.relative_error,
         "eckart_young": bound,
+        **({} if exact.divergence is None else {"divergence": exact.divergence}),
         "n_iter": len(model.objective),
         "n_iter_sketched": model.sketched,
         "stop_reason": model.stop_reason,

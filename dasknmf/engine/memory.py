@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dasknmf.engine.inner import STRIP
+from dasknmf.engine.pairs import made_columns, padded
+from dasknmf.engine.ratio import COLUMNS, ROWS
 from dasknmf.engine.sketch import basis_bytes, sketch_columns, sketch_width
 from dasknmf.errors import MemoryLimitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dasknmf.engine.executor import Capacity
     from dasknmf.engine.grid import Plan
 
@@ -47,6 +51,7 @@ def project(
     held: int,
     live: int,
     spaces: int = 1,
+    ratios: Sequence[int] = (),
 ) -> Projection:
     """Project the memory of a run.
 
@@ -68,6 +73,8 @@ def project(
         Models.
     spaces : int
         Sketches made in the same reads: that of A, and that of A without what is held out.
+    ratios : sequence of int
+        Ranks of the models that want ratios.
 
     Returns
     -------
@@ -77,15 +84,22 @@ def project(
     rows = max(plan.panels.rows)
     widest = max(columns, spaces * sketch_width(n, largest))
     factors = 2 * n * columns * 4
-    products = 2 * n * widest * 4
+    made = made_columns(ratios)
+    # X and A·X; and L, R and what the ratios make of them
+    products = (2 * n * widest + 3 * n * made) * 4
     basis = spaces * basis_bytes(n, largest)
     vectors = spaces * 3 * n * sketch_columns(n, largest) * 4
     touched = [sum(span.stop - span.start for span in plan.panels.touched(group)) for group in plan.groups]
-    partial = max(touched, default=0) * widest * 4
+    # a task copies L and R of its rows where they came from another process
+    partial = max(touched, default=0) * (widest + 3 * made) * 4
     reading = capacity.threads * tile_bytes
     # a block of rows of one model in float64, three at a time, or a strip of the final sweep
     strip = min(n, plan.grid.tile) * max(STRIP, largest)
     updating = capacity.threads * max(3 * rows * -(-columns // live), 6 * strip) * 8
+    if ratios:
+        # two tiles' rows of L, R and Y of one model in float64, and two blocks of a dense tile's products
+        exact = 6 * min(n, plan.grid.tile) * padded(max(ratios)) + 2 * ROWS * COLUMNS
+        updating = max(updating, capacity.threads * exact * 8)
     # a batch on the sketch: both factors, their products and what an update makes
     fitting = capacity.threads * 8 * n * max(BATCH, largest) * 4
     interpreter = PROCESS + COMPILER
@@ -105,7 +119,7 @@ def project(
             **client,
         }
         return Projection(process, {})
-    every = sum(touched) * widest * 4
+    every = sum(touched) * (widest + made) * 4
     # the scheduler balances tasks, not bytes: twice an even share
     share = 2 / max(2, capacity.processes)
     process = {

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 Rows = dict[str, "NDArray[Any]"]
 #: What row panels add up to: small float64 arrays and scalars, by name.
 Sums = dict[str, Any]
-#: What a solver wants of A in a round: A·X, or nothing, when it only needs the sums of all panels.
-Want = Literal["product", "nothing"]
+#: What a solver wants of A in a round: A·X; or (A ⊘ L Rᵀ)·R, with Σ A log(A / LRᵀ) and Σ A LRᵀ as ``logs`` and
+#: ``cross`` of the sums; or nothing, when it only needs the sums of all panels.
+Want = Literal["product", "ratio", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,12 @@ class Solver(Protocol):
         """Return what it wants of A in this round."""
         ...
 
-    def asks(self, rows: Rows, state: Any) -> NDArray[Any]:
-        """Return the rows of X, to be multiplied by A."""
+    def asks(self, rows: Rows, state: Any) -> Any:
+        """Return the rows of X, to be multiplied by A; or for a ratio those of L and of R."""
         ...
 
     def update_rows(self, rows: Rows, AX: NDArray[Any], state: Any) -> tuple[Rows, Sums]:
-        """Update a row panel, given its rows of A·X, and return what it adds to the sums."""
+        """Update a row panel, given its rows of A·X, or of the ratios, and return what it adds to the sums."""
         ...
 
     def reduce(self, state: Any, sums: Sums) -> Any:
