@@ -186,7 +186,7 @@ class Run:
         """Return when a model stops: one that is polished after so many iterations, settled or not."""
         if self.polish is None or not model.sketch_reason:
             return self.options
-        return replace(self.options, max_iter=self.polish, tol_objective=0.0)
+        return replace(self.options, max_iter=max(1, self.polish), tol_objective=0.0)
 
     def _is_done(self, model: Model) -> bool:
         """Decide whether a model stops here, and why."""

@@ -48,7 +48,7 @@ class ModelOptions:
     theta : float, optional
         Smoothing of ``nsnmf``, from 0 to below 1; 0.5 if not given.
     floor : float, optional
-        What ``brunet`` and ``nsnmf`` raise entries to every ten iterations; 2⁻⁵² if not given, 0 never does.
+        What ``brunet`` and ``nsnmf`` raise entries to every ten iterations; 2⁻⁵² and 0, which never does, if not given.
     connectivity : int, optional
         ``brunet`` and ``nsnmf`` stop when so many checks in a row, one every ten iterations, found the same genes
         together; 40 if not given, 0 never does.

@@ -50,7 +50,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         "polish": "Most iterations on the network that follow those on the sketch, two reads each.",
         "theta": "Smoothing of nsnmf, from 0 to below 1.  [default: 0.5]",
-        "floor": "brunet, nsnmf: what entries are raised to every ten iterations.  [default: 2.2e-16]",
+        "floor": "brunet, nsnmf: what entries are raised to every ten iterations.  [default: 2.2e-16, 0]",
         "connectivity": (
             "brunet, nsnmf: stop when so many checks in a row, one every ten iterations, find the same genes together; "
             "0 never.  [default: 40]"

@@ -30,7 +30,8 @@ class NsNMF(Divergence):
     Parameters
     ----------
     floor, connectivity
-        See :class:`dasknmf.solvers.divergence.Divergence`; W is raised to the floor before it is scaled.
+        See :class:`dasknmf.solvers.divergence.Divergence`; the paper has no floor, so by default there is none. W is
+        raised to one before it is scaled.
     theta : float
         From 0, no smoothing, to below 1: the more S smooths, the sparser W and H.
 
@@ -39,6 +40,7 @@ class NsNMF(Divergence):
     Pascual-Montano, Carazo, Kochi, Lehmann, Pascual-Marqui, IEEE PAMI 28 (2006) 403.
     """
 
+    floor: float = 0.0
     theta: float = 0.5
 
     name = "nsnmf"
