@@ -27,7 +27,10 @@ class Known:
 
 
 class State(Protocol):
-    """What a solver knows besides the rows: k×k arrays and scalars, the same everywhere."""
+    """What a solver knows besides the rows: k×k arrays and scalars, the same everywhere.
+
+    It may also have ``stopped``: why the model stops by itself, or nothing.
+    """
 
     @property
     def iteration(self) -> int:
@@ -74,6 +77,8 @@ class Solver(Protocol):
         product an iteration can say.
     multiplicative : bool
         Whether an entry that is zero stays zero, so that a start must be positive.
+    fits_sketch : bool
+        Of solvers that want ratios, which need A itself, False; others may leave it out.
     """
 
     name: ClassVar[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -267,9 +268,9 @@ def test_nmf_rs_has_the_same_objective_on_a_real_network(method: str) -> None:
     A = sparse.toarray()
     W, H = start(A.shape[0], 8, seed=0)
     W /= W.sum(axis=0)
-    found = nmf_rs.nmf(A, 8, method, W0=W.copy(), H0=H.copy(), max_iter=100, num_threads=1)
+    found = nmf_rs.nmf(A, 8, method, W0=W.copy(), H0=H.copy(), max_iter=60, num_threads=1)
     theirs = divergence(A, np.asarray(found.W), np.asarray(found.H))
-    model = run_float64(sparse, method.lower(), W, H, 100, tile=512, connectivity=0)
+    model = run_float64(sparse, method.lower(), W, H, 60, tile=512, connectivity=0)
     if method == "nsNMF":
         theirs = divergence(
             A, np.asarray(found.W), np.asarray(nmf_rs.smoothing_matrix(8, 0.5)) @ np.asarray(found.H)
@@ -283,7 +284,7 @@ def test_nmf_rs_has_the_same_objective_on_a_real_network(method: str) -> None:
             solver="brunet",
             W=W,
             H=H,
-            max_iter=100,
+            max_iter=60,
             tol=0,
             tol_objective=0,
             connectivity=0,
@@ -457,3 +458,51 @@ def test_the_zero_matrix_and_genes_without_an_edge_are_no_special_cases(solver: 
     fit = dasknmf.nmf(sp.csr_array(A), 3, solver=solver, init="random")
     assert fit["W"][3].max() < 1e-12
     assert np.isfinite(fit.attrs["divergence"])
+
+
+def test_the_command_line_has_their_options(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from dasknmf.cli import commands
+
+    store = str(tmp_path / "net.zarr")
+    dasknmf.import_network(holed(40, seed=0), store)
+
+    def fit(name: str, *more: str) -> Any:
+        command = [
+            "-q",
+            "fit",
+            store,
+            "-k",
+            "2",
+            "-o",
+            str(tmp_path / name),
+            "--json",
+            "--max-iter",
+            "80",
+            *more,
+        ]
+        return CliRunner().invoke(commands, command)
+
+    done = fit(
+        "a.zarr",
+        "--solver",
+        "nsnmf",
+        "--theta",
+        "0.3",
+        "--floor",
+        "1e-9",
+        "--connectivity",
+        "2",
+        "--tol",
+        "0",
+    )
+    assert done.exit_code == 0, done.output
+    models = json.loads(done.stdout)["models"]
+    assert list(models) == ["nsnmf-k2-theta=0.3-floor=1e-09-connectivity=2"]
+    saved = dasknmf.load(tmp_path / "a.zarr")
+    assert models[next(iter(models))]["divergence"] == saved.attrs["divergence"]
+    assert [saved.attrs[name] for name in ("theta", "floor", "connectivity")] == [0.3, 1e-9, 2]
+    refused = fit("b.zarr", "--theta", "0.3")
+    assert isinstance(refused.exception, InputError)
+    assert "solver 'hals' has no such parameter" in str(refused.exception)
