@@ -206,7 +206,8 @@ class Run:
         elif (
             options.tol_objective > 0
             and len(past) > WINDOW
-            and past[-1 - WINDOW] - past[-1] <= options.tol_objective * past[0]
+            # the first that is not of the start, of which the size says nothing
+            and past[-1 - WINDOW] - past[-1] <= options.tol_objective * past[int(model.solver.looks_back)]
         ):
             model.stop_reason, model.converged = "objective settled below tol_objective", True
         elif model.state.iteration >= options.max_iter:

@@ -232,6 +232,8 @@ def _add_dense_ratios(
     from dasknmf.engine.compiled_ratio import turn_dense
 
     (L_i, R_i), (L_j, R_j) = pair_i, pair_j
+    # BLAS is a tenth faster on the right operand in this order
+    Lt_j, Rt_j = np.ascontiguousarray(L_j.T), np.ascontiguousarray(R_j.T)
     room = np.empty((2, ROWS * COLUMNS), dtype=tile.dtype)
     exact = np.zeros((2, tile.shape[1]))
     for top in range(0, tile.shape[0], ROWS):
@@ -240,9 +242,9 @@ def _add_dense_ratios(
             columns = slice(left, min(left + COLUMNS, tile.shape[1]))
             shape = rows.stop - rows.start, columns.stop - columns.start
             D_ij, D_ji = (part[: shape[0] * shape[1]].reshape(shape) for part in room)
-            np.matmul(L_i[rows], R_j[columns].T, out=D_ij)
+            np.matmul(L_i[rows], Rt_j[:, columns], out=D_ij)
             if not diagonal:
-                np.matmul(R_i[rows], L_j[columns].T, out=D_ji)
+                np.matmul(R_i[rows], Lt_j[:, columns], out=D_ji)
             turn_dense(tile[rows, columns], D_ij, None if diagonal else D_ji, floor, exact[:, columns])
             Y_i[rows] += D_ij @ R_j[columns]
             if not diagonal:

@@ -69,9 +69,10 @@ def start_of(n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.random((n, k)), rng.random((k, n))
 
 
-def timed(fit: Any, iterations: int) -> dict[str, Any]:
-    """Time a fit of so many more iterations than one; the first call of all is for compiling."""
-    fit(1)
+def timed(fit: Any, iterations: int, *, warm: bool = True) -> dict[str, Any]:
+    """Time a fit of so many more iterations than one; the first call of all is for compiling and imports."""
+    if warm:
+        fit(1)
     found = []
     for count in (1, 1 + iterations):
         began, worked = time.perf_counter(), time.process_time()
@@ -130,7 +131,9 @@ def nmf_rs_brunet(*, matrix: str, k: int, iterations: int, threads: int) -> dict
     dense = (A.toarray() if hasattr(A, "toarray") else A).astype(np.float64)
     W, H = start_of(A.shape[0], k)
     found = timed(
-        lambda count: nmf(dense, k, "brunet", W0=W, H0=H, max_iter=count, num_threads=threads), iterations
+        lambda count: nmf(dense, k, "brunet", W0=W, H0=H, max_iter=count, num_threads=threads),
+        iterations,
+        warm=False,
     )
     made = found.pop("made")
     return {**found, "divergence": divergence(A, np.asarray(made.W), np.asarray(made.H))}
@@ -231,7 +234,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--iterations", type=int, default=ITERATIONS, help="timed")
-    parser.add_argument("--peer-iterations", type=int, default=2, help="timed of nmf-rs")
+    parser.add_argument("--peer-iterations", type=int, default=1, help="timed of nmf-rs")
     parser.add_argument("--rounds", type=int, default=3, help="of alternating runs")
     parser.add_argument("--most-seconds", type=float, default=600, help="for one run of a peer")
     parser.add_argument("--folder", help="where files go; by default a temporary folder")

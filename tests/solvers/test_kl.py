@@ -398,6 +398,20 @@ def test_beside_solvers_that_use_the_sketch_each_does_what_it_does_alone() -> No
     assert kept["brunet-k3"].attrs["n_iter"] == 40
 
 
+def test_models_share_every_read() -> None:
+    A = holed(80, seed=3)
+    options = {"init": "random", "max_iter": 15, "tol": 0, "tol_objective": 0, "bound": False}
+    models = [
+        {"n_components": k, "solver": solver} for k, solver in ((2, "brunet"), (5, "nsnmf"), (3, "symkl"))
+    ]
+    together = dasknmf.nmf_many(A, models, **options)
+    for model in models:
+        child, alone = together[ModelOptions(**model, init="random").name], dasknmf.nmf(A, **model, **options)
+        np.testing.assert_array_equal(child["W"], alone["W"])
+        # two an iteration, one for the exact error and one for the exact divergence
+        assert child.attrs["reads"] == 2 * 15 + 2
+
+
 def test_no_smoothing_is_brunet_and_more_makes_factors_sparser() -> None:
     A = planted(80, 4, seed=4)
     W, H = start(80, 4, seed=0)
