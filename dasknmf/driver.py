@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from dasknmf.errors import DasknmfError
 from dasknmf.events import IterationEnded, ModelEnded
 from dasknmf.model import relative_error
-from dasknmf.panels import advance, measure, place, rows_of, stack, sums_of, without
+from dasknmf.panels import advance, measure, place, rows_of, stack, stack_pairs, sums_of, without
 from dasknmf.solvers.face import Known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dasknmf.engine.executor import Executor, Handle
-    from dasknmf.engine.sweep import Operator
+    from dasknmf.engine.sweep import Operator, Sweep
     from dasknmf.events import Listener
     from dasknmf.model import Model
     from dasknmf.options import RunOptions
@@ -67,6 +68,8 @@ class Run:
         For each row panel, the entries that do not count.
     known : Known, optional
         Of A, over the entries that count; by default over all.
+    polish : int, optional
+        Most iterations of models that were fitted on the sketch.
     """
 
     def __init__(
@@ -82,9 +85,11 @@ class Run:
         seconds: float = 0.0,
         unseen: Sequence[Unseen | None] | None = None,
         known: Known | None = None,
+        polish: int | None = None,
     ) -> None:
         self.operator, self.executor, self.models, self.options = operator, executor, models, options
         self.bytes_per_sweep, self.listener, self.snapshot = bytes_per_sweep, listener, snapshot
+        self.polish = polish
         self._began = time.perf_counter() - seconds
         self._panels: list[Handle] = []
         self._columns = [model.columns for model in models]
@@ -151,17 +156,42 @@ class Run:
         columns = sum(self._columns[index] for index in wanting)
         AX = self.operator.sweep(X, columns=columns, dtype=self._dtype) if wanting else X
         del X
+        pairing = {index: job for index, job in jobs.items() if job[0].wants(job[1]) == "ratio"}
+        ratios, scores = self._ratios(pairing, self._dtype) if pairing else ([None] * count, [])
         self._panels = self.executor.map(
-            advance, self._panels, AX, [jobs] * count, self._unseen, label="update"
+            advance, self._panels, AX, [jobs] * count, self._unseen, ratios, label="update"
         )
-        parts = self.executor.get(self.executor.map(sums_of, self._panels, label="sums"))
+        *parts, found = self.executor.get(
+            [*self.executor.map(sums_of, self._panels, label="sums"), *(scores or [None])]
+        )
+        of_ratios = dict(zip(pairing, found, strict=True)) if pairing else {}
         for index, sums in total_of(parts).items():
+            if index in of_ratios:
+                sums["logs"], sums["cross"] = map(float, of_ratios[index])
             model = self.models[index]
             model.state = model.solver.reduce(model.state, sums)
             if model.state.between:
                 model.objective.append(model.state.objective)
                 model.squared_error.append(model.state.squared_error)
                 model.gradient.append(model.state.relative_gradient)
+
+    def _ratios(
+        self, jobs: dict[int, tuple[Any, Any]], dtype: np.dtype[Any]
+    ) -> tuple[list[Handle], list[Handle]]:
+        """One read for all models that want ratios: their row panels, and their sums."""
+        count = len(self._panels)
+        X = self.executor.map(stack_pairs, self._panels, [jobs] * count, [dtype] * count, label="stack-pairs")
+        ranks = [self._columns[index] for index in jobs]
+        # fits on a sketch never have such models
+        entries = cast("Sweep", self.operator)
+        made, scores = entries.ratio(X, ranks=ranks, dtype=dtype, diagonal=self._unseen[0] is None)
+        return made, [scores]
+
+    def _limits(self, model: Model) -> RunOptions:
+        """Return when a model stops: one that is polished after so many iterations, settled or not."""
+        if self.polish is None or not model.sketch_reason:
+            return self.options
+        return replace(self.options, max_iter=max(1, self.polish), tol_objective=0.0)
 
     def _is_done(self, model: Model) -> bool:
         """Decide whether a model stops here, and why."""
@@ -173,13 +203,16 @@ class Run:
                 "a start or a penalty is too large for float32: rescale the network or lower the penalty"
             )
             raise DasknmfError(msg)
-        options, past = self.options, model.objective[model.sketched :]
-        if options.tol > 0 and model.state.relative_gradient <= options.tol:
+        options, past = self._limits(model), model.objective[model.sketched :]
+        if stopped := getattr(model.state, "stopped", ""):
+            model.stop_reason, model.converged = stopped, True
+        elif options.tol > 0 and model.state.relative_gradient <= options.tol:
             model.stop_reason, model.converged = "projected gradient below tol", True
         elif (
             options.tol_objective > 0
             and len(past) > WINDOW
-            and past[-1 - WINDOW] - past[-1] <= options.tol_objective * past[0]
+            # the first that is not of the start, of which the size says nothing
+            and past[-1 - WINDOW] - past[-1] <= options.tol_objective * past[int(model.solver.looks_back)]
         ):
             model.stop_reason, model.converged = "objective settled below tol_objective", True
         elif model.state.iteration >= options.max_iter:
@@ -190,10 +223,12 @@ class Run:
 
     def _tell(self) -> None:
         models = [model for model in self.models if model.objective]
-        best = min(models, key=lambda model: model.objective[-1])
+        # objectives of different solvers cannot be compared
+        best = min(models, key=lambda model: model.squared_error[-1])
         iteration = max(model.state.iteration for model in models)
         done = iteration - self._first_iteration
         each = (self.seconds - self._first_seconds) / done if done else 0.0
+        most = max(self._limits(model).max_iter for model in self.models)
         self.listener(
             IterationEnded(
                 iteration=iteration,
@@ -203,7 +238,7 @@ class Run:
                 reads=self.operator.reads,
                 bytes_read=self.operator.reads * self.bytes_per_sweep,
                 seconds=self.seconds,
-                seconds_left=each * (self.options.max_iter - iteration),
+                seconds_left=each * (most - iteration),
             )
         )
 
@@ -219,7 +254,11 @@ class Run:
         ended = tuple(index for index in indices if self.models[index].stop_reason)
         for index in ended:
             model = self.models[index]
-            self.listener(ModelEnded(model.name, model.state.iteration, model.stop_reason, model.converged))
+            if self.polish is None or not model.sketch_reason:
+                # that a model that is polished ends after so many iterations is no news
+                self.listener(
+                    ModelEnded(model.name, model.state.iteration, model.stop_reason, model.converged)
+                )
         if ended and self.live:
             self._panels = self.executor.map(without, self._panels, [ended] * count, label="drop")
 

@@ -10,7 +10,7 @@ import numpy as np
 from dasknmf.driver import total_of
 from dasknmf.engine.completion import group_moments
 from dasknmf.model import Exact
-from dasknmf.panels import exact_sums, factors_of, place
+from dasknmf.panels import exact_sums, factors_of, mass_sums, place
 from dasknmf.solvers.face import Known
 from dasknmf.unseen import Diagonal
 
@@ -77,6 +77,29 @@ def exact_errors(
         gram = float(np.vdot(own["gram_W"], own["gram_H"])) - own.get("unseen", 0.0)
         found.append(Exact(max(0.0, squares - 2 * seen + gram), squares))
     return found
+
+
+def divergences(
+    operator: Sweep, executor: Executor, models: Sequence[Rows], *, diagonal: bool = True
+) -> list[float]:
+    """Return D(A‖WH) = Σ A log(A / WH) − A + WH of each model, in float64, from one read.
+
+    Where A is not zero and WH is below 1e-154, WH is taken as that: the divergence would be infinite.
+
+    Parameters
+    ----------
+    operator, executor, models, diagonal
+        As in :func:`exact_errors`.
+    """
+    panels, W, H = _placed(operator, executor, models)
+    logs = operator.scores(W, H, models=len(models), diagonal=diagonal)
+    unseen = unseen_of(operator, executor, diagonal=diagonal)
+    sums = total_of(executor.get(executor.map(mass_sums, panels, unseen, label="mass")))
+    total = known_of(operator, diagonal=diagonal).total
+    return [
+        float(inside) - total + float(sums[index]["W"] @ sums[index]["H"]) - float(sums[index]["unseen"])
+        for index, inside in enumerate(logs)
+    ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +13,15 @@ from dasknmf.checkpoint import Checkpoints, Saved, restored
 from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.decomposition import Decomposition, decomposition_dataset
 from dasknmf.events import RunEnded, RunStarted
-from dasknmf.exact import exact_errors
+from dasknmf.exact import divergences, exact_errors
 from dasknmf.matrices import Given, as_matrix
 from dasknmf.methods import decompose, needs_sketch, own_sketches
-from dasknmf.model import Model, balance
+from dasknmf.model import Exact, Model, balance
 from dasknmf.planning import forgetting, plan_run
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
-from dasknmf.solvers import is_direct
+from dasknmf.solvers import fits_sketch, is_direct
 from dasknmf.stages import Session
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from dasknmf.engine.sketch import Sketch
     from dasknmf.events import Listener
-    from dasknmf.model import Exact
     from dasknmf.options import FitOptions, ModelOptions
     from dasknmf.storage import Location, StorageOptions
 
@@ -86,6 +85,7 @@ def fit_models(
             executor,
             limit,
             spaces=1 + own_sketches(options.models),
+            ratios=[model.n_components for model in options.models if not fits_sketch(model.solver)],
         )
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
@@ -172,26 +172,45 @@ def _iterated(
     if saved:
         models = [restored(model, kept) for model, kept in zip(chosen, saved.models, strict=True)]
         operator.reads += saved.reads
-    elif options.run.exact:
-        models = session.start(chosen, begins, sketch)
     else:
-        assert sketch is not None
-        models = session.fit_on_sketch(sketch, chosen, begins)
+        models = _begun(session, chosen, begins, sketch)
     if checkpoints is not None:
         checkpoints.reads = lambda: operator.reads
         checkpoints.begin(saved.iteration if saved else 0, session.seconds)
     if options.run.exact:
         session.iterate(models, snapshot=checkpoints)
     else:
+        # models that cannot be fitted on the sketch go on until they have stopped
         session.polish(models, snapshot=checkpoints)
     return {model.name: model for model in models}
+
+
+def _begun(
+    session: Session, options: list[ModelOptions], starts: list[Start], sketch: Sketch | None
+) -> list[Model]:
+    """Return models fitted on the sketch, or where that cannot be, at their starts."""
+    found: dict[int, Model] = {}
+    for fitted in (True, False):
+        chosen = [i for i, model in enumerate(options) if _on_sketch(session, model) is fitted]
+        models, begins = [options[i] for i in chosen], [starts[i] for i in chosen]
+        if fitted and chosen:
+            assert sketch is not None
+            found |= zip(chosen, session.fit_on_sketch(sketch, models, begins), strict=True)
+        elif chosen:
+            found |= zip(chosen, session.start(models, begins, sketch), strict=True)
+    return [found[i] for i in range(len(options))]
+
+
+def _on_sketch(session: Session, model: ModelOptions) -> bool:
+    return not session.run.exact and fits_sketch(model.solver)
 
 
 def _sketch(session: Session, options: FitOptions, *, resumed: bool) -> Sketch | None:
     """Return the sketch, where something needs it: the fits, a start, a direct method, or the bound."""
     run = options.run
     fitted = any(
-        not is_direct(model.solver) and (not run.exact or "nndsvd" in model.init) for model in options.models
+        not is_direct(model.solver) and (_on_sketch(session, model) or "nndsvd" in model.init)
+        for model in options.models
     )
     bound = run.bound and run.diagonal == "keep"
     needed = (fitted and not resumed) or bound or needs_sketch(options.models)
@@ -210,7 +229,7 @@ def _datasets(
         one.rows, scale, gauge = balance(one.factors)
         gauges.append({"scale": scale, "gauge": gauge})
     operator, given = session.operator, session.given
-    exact = exact_errors(operator, session.executor, [one.rows for one in made], diagonal=session.diagonal)
+    exact = _ends(session, made, options.models)
     bytes_per_read = operator.plan.weight
     session.listener(RunEnded(session.seconds, operator.reads, operator.reads * bytes_per_read))
     facts = {
@@ -230,7 +249,8 @@ def _datasets(
         about: dict[str, Any] = {
             "genes": given.genes,
             "options": chosen,
-            "run": options.run,
+            # what a solver does on A in any case is said to be so
+            "run": options.run if fits_sketch(chosen.solver) else replace(options.run, exact=True),
             "bound": bound,
             "facts": facts,
         }
@@ -239,6 +259,20 @@ def _datasets(
         return fit_dataset(one, end, **about, **gauge)
 
     return list(map(dataset, made, exact, options.models, gauges))
+
+
+def _ends(
+    session: Session, made: list[Model | Decomposition], options: tuple[ModelOptions, ...]
+) -> list[Exact]:
+    """Return what the factors are worth on A, and of solvers that minimise it the divergence, for another read."""
+    operator, executor, diagonal = session.operator, session.executor, session.diagonal
+    exact = exact_errors(operator, executor, [one.rows for one in made], diagonal=diagonal)
+    chosen = [i for i, model in enumerate(options) if not fits_sketch(model.solver)]
+    if chosen:
+        found = divergences(operator, executor, [made[i].rows for i in chosen], diagonal=diagonal)
+        for i, value in zip(chosen, found, strict=True):
+            exact[i] = replace(exact[i], divergence=value)
+    return exact
 
 
 def checkpoint_beside(location: Location) -> str:

@@ -49,6 +49,8 @@ class Exact:
 
     squared_error: float
     sum_of_squares: float
+    #: Kullback–Leibler divergence of A from WH, where that is what was minimised.
+    divergence: float | None = None
 
     @property
     def relative_error(self) -> float:

@@ -54,8 +54,9 @@ def nmf(
     n_components : int
         Rank k.
     solver : str
-        Algorithm, one of :func:`dasknmf.list_solvers`: iterative ones such as ``"hals"`` and ``"mu"``, and direct ones
-        to put beside them, ``"svd"``, ``"spectral"`` and ``"random-projection"``.
+        Algorithm, one of :func:`dasknmf.list_solvers`: iterative ones such as ``"hals"`` and ``"mu"``; some, such as
+        ``"brunet"``, minimise the Kullback–Leibler divergence, for which no sketch can stand for A, so that all their
+        iterations are on A, as with ``exact``; and direct ones to put beside them, such as ``"svd"``.
     seed : int
         Of the random start; a start gives bitwise the same factors on any executor.
     init : {"auto", "random", "random_acol", "nndsvd", "nndsvda"}
@@ -82,7 +83,8 @@ def nmf(
         Receives :mod:`dasknmf.events`; :class:`dasknmf.progress.LogLines` writes them to the log.
     **options
         Fields of :class:`dasknmf.options.ModelOptions` and :class:`dasknmf.options.RunOptions`:
-        ``l1_W, l1_H, l2_W, l2_H, max_iter, tol, tol_objective, max_seconds, diagonal, bound, exact, polish``.
+        ``l1_W, l1_H, l2_W, l2_H, theta, floor, connectivity, max_iter, tol, tol_objective, max_seconds,
+        diagonal, bound, exact, polish``.
 
     Returns
     -------
@@ -90,8 +92,8 @@ def nmf(
         ``W (gene, factor)``, ``H (factor, gene)``, ``scale (factor)``, ``objective (iteration)`` and more,
         see :data:`dasknmf.results.VARIABLES`; direct methods have no ``objective``, but variables of their own,
         such as ``eigenvalue``, see ``VARIABLES`` of the modules of :mod:`dasknmf.references`. Attributes hold the
-        exact ``relative_error`` on A, the Eckart–Young bound beside it, every option, the network's checksum,
-        reads of A, seconds and the stop reason.
+        exact ``relative_error`` on A, the Eckart–Young bound beside it, the exact ``divergence`` where that was
+        minimised, every option, the network's checksum, reads of A, seconds and the stop reason.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dasknmf.errors import InputError, not_negative, one_of, whole
 from dasknmf.parameters import PARAMETERS, PENALTIES, check_parameters
-from dasknmf.solvers import is_direct, is_seeded, solver_class, solver_of
+from dasknmf.solvers import fits_sketch, is_direct, is_seeded, solver_class, solver_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,14 @@ class ModelOptions:
     passes : int, optional
         Of ``hals``: how often the columns of a factor are updated with one product with A; by default 4.
     l1_W, l1_H, l2_W, l2_H : float
-        The fit minimises ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+        Those of ``hals`` and ``mu`` minimise ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+    theta : float, optional
+        Smoothing of ``nsnmf``, from 0 to below 1; 0.5 if not given.
+    floor : float, optional
+        What ``brunet`` and ``nsnmf`` raise entries to every ten iterations; 2⁻⁵² and 0, which never does, if not given.
+    connectivity : int, optional
+        ``brunet`` and ``nsnmf`` stop when so many checks in a row, one every ten iterations, found the same genes
+        together; 40 if not given, 0 never does.
     iterations, alpha, sets : optional
         Of ``cogaps``, see :class:`dasknmf.solvers.direct.CoGAPS`.
     tau : float, optional
@@ -61,6 +68,9 @@ class ModelOptions:
     alpha: float | None = None
     sets: int | None = None
     tau: float | None = None
+    theta: float | None = None
+    floor: float | None = None
+    connectivity: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no fit can have."""
@@ -90,12 +100,11 @@ class ModelOptions:
             parts.append(f"{RANDOM[self.init]}{self.seed}")
         elif self.init != _default_start(self.solver):
             parts.append(self.init)
-        given = {name: getattr(self, name) for name in (*PENALTIES, *PARAMETERS)}
-        parts += [
-            f"{name}={value if isinstance(value, str) else f'{value:g}'}"
-            for name, value in given.items()
-            if value is not None and (value or name in PARAMETERS)
-        ]
+        made = solver_class(self.solver)
+        for name in (*PENALTIES, *PARAMETERS):
+            value = getattr(self, name)
+            if value is not None and value != getattr(made, name, 0.0):
+                parts.append(f"{name}={value if isinstance(value, str) else f'{value:g}'}")
         return "-".join(parts)
 
     def _check_parameters(self) -> None:
@@ -244,6 +253,13 @@ class SurveyOptions:
             raise InputError(msg)
         one_of("init", self.init, tuple(RANDOM))
         one_of("consensus", self.consensus, ("medoid", "mean"))
+        if not fits_sketch(self.solver):
+            msg = (
+                f"solver='{self.solver}': a survey fits on the sketch of A, and this solver needs A itself; survey "
+                "with solver='hals', or fit ranks and seeds together: dasknmf.nmf_many(network, "
+                f"[{{'n_components': 8, 'solver': '{self.solver}', 'init': 'random_acol', 'seed': 0}}, …])"
+            )
+            raise InputError(msg)
         object.__setattr__(self, "held_out", not_negative("held_out", self.held_out))
         if self.held_out > MOST_HELD_OUT:
             msg = f"held_out={self.held_out:g}: needs a share of the gene pairs from 0 to {MOST_HELD_OUT}"

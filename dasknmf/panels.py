@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dasknmf.engine.pairs import beside, padded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,13 +54,22 @@ def stack(step: PanelStep, jobs: Mapping[int, tuple[Solver, Any]], dtype: np.dty
     return np.concatenate(parts, axis=1, dtype=dtype) if parts else np.zeros((rows, 0), dtype)
 
 
+def stack_pairs(
+    step: PanelStep, jobs: Mapping[int, tuple[Solver, Any]], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Put L and R of the models that want ratios side by side."""
+    pairs = [solver.asks(step.rows[index], state) for index, (solver, state) in jobs.items()]
+    return beside(pairs, len(pairs[0][0]), dtype)
+
+
 def advance(
     step: PanelStep,
     AX: NDArray[Any],
     jobs: Mapping[int, tuple[Solver, Any]],
     unseen: Unseen | None,
+    ratios: NDArray[Any] | None = None,
 ) -> PanelStep:
-    """Update the rows of every live model, each from its columns of A·X.
+    """Update the rows of every live model, each from its columns of A·X, or of (A ⊘ LRᵀ)·R.
 
     Entries that do not count are replaced by the model's own before the update: an EM step that lowers the
     objective over the others. ``sums["unseen"]`` then turns the objective of the filled-in matrix, as the solver
@@ -66,7 +77,7 @@ def advance(
     """
     # an overflow ends in an objective that is not finite, which the driver turns into one clear error
     with np.errstate(over="ignore", invalid="ignore"):
-        return _advance(step, AX, jobs, unseen)
+        return _advance(step, AX, jobs, unseen, ratios)
 
 
 def _advance(
@@ -74,14 +85,22 @@ def _advance(
     AX: NDArray[Any],
     jobs: Mapping[int, tuple[Solver, Any]],
     unseen: Unseen | None,
+    ratios: NDArray[Any] | None,
 ) -> PanelStep:
     rows: dict[int, Rows] = {}
     sums: dict[int, Sums] = {}
-    first = 0
+    first = first_ratio = 0
     for index, (solver, state) in jobs.items():
         old = step.rows[index]
         if solver.wants(state) == "nothing":
             rows[index], sums[index] = solver.update_rows(old, AX[:, :0], state)
+            continue
+        if solver.wants(state) == "ratio":
+            assert ratios is not None
+            k = solver.asks(old, state)[0].shape[1]
+            own = slice(first_ratio, first_ratio + k)
+            first_ratio += padded(k)
+            rows[index], sums[index] = _from_ratios(old, ratios[:, own], solver, state, unseen)
             continue
         X = solver.asks(old, state)
         own = slice(first, first + X.shape[1])
@@ -97,6 +116,17 @@ def _advance(
             judged = before if solver.looks_back else solver.factors(rows[index], state)
             sums[index]["unseen"] = 2 * unseen.overlap(before, judged) - unseen.overlap(judged, judged)
     return PanelStep(rows, sums)
+
+
+def _from_ratios(
+    old: Rows, made: NDArray[Any], solver: Solver, state: Any, unseen: Unseen | None
+) -> tuple[Rows, Sums]:
+    """Update the rows of a model that asks for ratios; its objective is that of the factors they were of."""
+    if unseen is None:
+        return solver.update_rows(old, made, state)
+    before = solver.factors(old, state)
+    rows, sums = solver.update_rows(old, made + unseen.ratio(solver.asks(old, state)[1]), state)
+    return rows, {**sums, "unseen": unseen.mass(before), "unseen_squares": unseen.overlap(before, before)}
 
 
 def sums_of(step: PanelStep) -> dict[int, Sums]:
@@ -129,3 +159,14 @@ def exact_sums(step: PanelStep, unseen: Unseen | None) -> dict[int, Sums]:
             found[index]["unseen"] = unseen.overlap(rows, rows)
             found[index]["cross"] = unseen.cross(rows)
     return found
+
+
+def mass_sums(step: PanelStep, unseen: Unseen | None) -> dict[int, Sums]:
+    """Return the column sums of every model, and ΣWH over entries that do not count, in float64."""
+    return {
+        index: {
+            **{name: rows[name].sum(axis=0, dtype=np.float64) for name in ("W", "H")},
+            "unseen": unseen.mass(rows) if unseen is not None else 0.0,
+        }
+        for index, rows in step.rows.items()
+    }

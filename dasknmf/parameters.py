@@ -28,6 +28,15 @@ PARAMETERS: dict[str, Parameter] = {
     "passes": Parameter(
         "whole", "Of hals: updates of a factor from one product with the network.  [default: 4]"
     ),
+    "theta": Parameter("number", "Of nsnmf: smoothing, from 0 to below 1.  [default: 0.5]"),
+    "floor": Parameter(
+        "number", "Of brunet and nsnmf: what entries are raised to every ten iterations.  [default: 2^-52; 0]"
+    ),
+    "connectivity": Parameter(
+        "whole",
+        "Of brunet and nsnmf: stop when so many checks in a row, one every ten iterations, found the same genes "
+        "together; 0 never does.  [default: 40]",
+    ),
     "iterations": Parameter(
         "whole", "Of cogaps: iterations of equilibration, and as many of sampling.  [default: 1000]"
     ),

@@ -21,11 +21,18 @@ if TYPE_CHECKING:
 
 
 def plan_run(
-    given: Given, ranks: Sequence[int], executor: Executor, limit: int | None, *, spaces: int = 1
+    given: Given,
+    ranks: Sequence[int],
+    executor: Executor,
+    limit: int | None,
+    *,
+    spaces: int = 1,
+    ratios: Sequence[int] = (),
 ) -> tuple[Sweep, Projection]:
     """Return the operator of a run with models of these ranks, after its memory was found to fit.
 
-    ``spaces`` sketches are made in the same reads; ``limit`` is what the user allows each process, in bytes.
+    ``spaces`` sketches are made in the same reads; ``limit`` is what the user allows each process, in bytes;
+    ``ratios`` are the ranks of models that want ratios.
 
     Raises
     ------
@@ -43,6 +50,7 @@ def plan_run(
         held=given.memory,
         live=len(ranks),
         spaces=spaces,
+        ratios=ratios,
     )
     allowed = min(limit or capacity.memory, capacity.memory)
     usable = allowed if executor.local else int(allowed * USABLE)

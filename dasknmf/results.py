@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.errors import FormatError, InputError
+from dasknmf.parameters import PARAMETERS
+from dasknmf.solvers import solver_of
 from dasknmf.storage import Location, StorageOptions, exists, open_store, publish, read_storage_options
 
 if TYPE_CHECKING:
@@ -52,7 +54,10 @@ def versions() -> dict[str, str]:
 
 def fit_attributes(options: ModelOptions, run: RunOptions, exact: Exact, bound: float) -> dict[str, Any]:
     """Return what the attributes of every result say: options, the exact error, the bound beside it, versions."""
-    given = {**asdict(options), **asdict(run)}
+    of_model = {name: value for name, value in asdict(options).items() if value is not None}
+    # what the solver took where nothing was given
+    own = {name: value for name, value in vars(solver_of(options)).items() if name in PARAMETERS}
+    given = {**of_model, **own, **asdict(run)}
     plain = {name: int(value) if isinstance(value, bool) else value for name, value in given.items()}
     return {
         "format": FORMAT,
@@ -89,11 +94,17 @@ def fit_dataset(
         "relative_error": np.sqrt(np.array(model.squared_error) / (exact.sum_of_squares or 1.0)),
         "relative_gradient": np.array(model.gradient),
     }
+    long_names = {name: VARIABLES[name][1] for name in data}
+    if exact.divergence is not None:
+        long_names["objective"] = f"{model.solver.minimises}, of the factors before each iteration"
+        long_names["relative_error"] = "‖A − WH‖ / ‖A‖, of the factors before each iteration"
+        long_names["relative_gradient"] = "how far from stationary each iteration found the factors"
     variables = {
-        name: (VARIABLES[name][0], values, {"long_name": VARIABLES[name][1]}) for name, values in data.items()
+        name: (VARIABLES[name][0], values, {"long_name": long_names[name]}) for name, values in data.items()
     }
     attributes = {
         **fit_attributes(options, run, exact, bound),
+        **({} if exact.divergence is None else {"divergence": exact.divergence}),
         "n_iter": len(model.objective),
         "n_iter_sketched": model.sketched,
         "stop_reason": model.stop_reason,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from dasknmf.driver import Run
-from dasknmf.events import ModelEnded, ModelsFitted
+from dasknmf.events import ModelsFitted
 from dasknmf.exact import known_of, unseen_of
 from dasknmf.progress import silent
 from dasknmf.sketched import FACTOR, Batch, Facts, Start, begin, fit_batch, make_batches, start_rows
 from dasknmf.sketching import sketches_for, vectors_of
+from dasknmf.solvers import fits_sketch
 from dasknmf.solvers.initial import column_choice
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from dasknmf.engine.mask import Mask
     from dasknmf.engine.sketch import Sketch
     from dasknmf.engine.sweep import Sweep
-    from dasknmf.events import Event, Listener
+    from dasknmf.events import Listener
     from dasknmf.matrices import Given
     from dasknmf.model import Model
     from dasknmf.options import ModelOptions, RunOptions
@@ -186,47 +187,37 @@ class Session:
         return max(1e-3, self.run.max_seconds - self.seconds)
 
     def iterate(
-        self, models: list[Model], *, most: int | None = None, snapshot: Snapshot | None = None
+        self, models: list[Model], *, polish: int | None = None, snapshot: Snapshot | None = None
     ) -> None:
-        """Iterate models on A until each has stopped, or after a sketch ``most`` times."""
-        run, listener = self.run, self.listener
-        if most is not None:
-            run = replace(self.run, max_iter=most, tol_objective=0.0)
-            # that they end after so many iterations is no news
-            listener = _without_ends(self.listener)
+        """Iterate models on A until each has stopped, those fitted on the sketch at most ``polish`` times."""
         Run(
             self.operator,
             self.executor,
             models,
-            run,
+            self.run,
             bytes_per_sweep=self.operator.plan.weight,
-            listener=listener,
+            listener=self.listener,
             snapshot=snapshot,
             seconds=self.seconds,
             unseen=unseen_of(self.operator, self.executor, diagonal=self.diagonal),
             known=known_of(self.operator, diagonal=self.diagonal),
+            polish=polish,
         ).go()
 
     def polish(self, models: list[Model], *, snapshot: Snapshot | None = None) -> None:
-        """Iterate models that were fitted on the sketch on A, a few times."""
-        for model in models:
+        """Iterate models that were fitted on the sketch on A, a few times, and others until they have stopped."""
+        fitted = [model for model in models if fits_sketch(model.solver.name)]
+        for model in fitted:
             if not model.sketched:
                 model.sketched, model.sketch_reason = len(model.objective), model.stop_reason
-                model.state, model.stop_reason = None, ""
-        if self.run.polish:
-            self.iterate(models, most=self.run.polish, snapshot=snapshot)
-        for model in models:
+                if self.run.polish:
+                    model.state, model.stop_reason = None, ""
+        if not all(model.stop_reason for model in models):
+            self.iterate(models, polish=self.run.polish, snapshot=snapshot)
+        for model in fitted:
             exact = len(model.objective) - model.sketched
             model.converged = model.converged or model.sketch_reason not in _CUT_SHORT
             model.stop_reason = f"{model.sketch_reason} on the sketch, then {exact} iteration(s) on A"
-
-
-def _without_ends(listener: Listener) -> Listener:
-    def listen(event: Event) -> None:
-        if not isinstance(event, ModelEnded):
-            listener(event)
-
-    return listen
 
 
 #: Reasons to stop that say nothing of convergence.

@@ -32,6 +32,14 @@ class Unseen(Protocol):
         """Return Σ over U of the products of A's entries, where the operator has them, and the model's."""
         ...
 
+    def ratio(self, R: NDArray[Any]) -> NDArray[Any]:
+        """Return what is missing from (A ⊘ LRᵀ)·R, of which U was left out, where A's entries are the model's."""
+        ...
+
+    def mass(self, factors: Rows) -> float:
+        """Return Σ over U of the model's entries."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Diagonal:
@@ -56,6 +64,14 @@ class Diagonal:
     def cross(self, factors: Rows) -> float:
         """Return Σ_i A_ii (WH)_ii."""
         return float(self.values @ _own_diagonal(factors))
+
+    def ratio(self, R: NDArray[Any]) -> NDArray[Any]:
+        """Return R: a ratio of one, for each gene."""
+        return R
+
+    def mass(self, factors: Rows) -> float:
+        """Return Σ_i (WH)_ii."""
+        return float(_own_diagonal(factors).sum())
 
 
 def _own_diagonal(factors: Rows) -> NDArray[np.float64]:

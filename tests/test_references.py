@@ -202,7 +202,7 @@ def test_memory_of_the_second_sketch_is_projected(store: Path) -> None:
         ({"solver": "hals", "tau": 1}, r"tau=1.0: solver 'hals' has no tau.*\(dasknmf solvers\)"),
         ({"solver": "spectral", "tau": -1}, "tau=-1: needs a finite number of at least 0"),
         ({"solver": "hals", "init": "none"}, "init='none' is not known; choose one of auto, random"),
-        ({"solver": ["svd"]}, r"solver '\['svd'\]' is not known; choose one of: hals, mu"),
+        ({"solver": ["svd"]}, r"solver '\['svd'\]' is not known; choose one of: .*hals.*svd"),
     ],
 )
 def test_what_a_method_does_not_have_is_refused(given: dict[str, object], message: str) -> None:

@@ -36,7 +36,7 @@ def test_sums_over_the_diagonal_are_those_of_dense_matrices(n: int, k: int, want
     n=st.integers(2, 40),
     k=st.integers(1, 5),
     tile=st.integers(5, 50),
-    solver=st.sampled_from(sorted(SOLVERS)),
+    solver=st.sampled_from(["hals", "mu"]),
     seed=st.integers(0, 999),
 )
 def test_the_objective_off_the_diagonal_never_rises_and_is_that_of_the_factors(

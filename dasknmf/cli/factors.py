@@ -51,6 +51,12 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "reads in all."
         ),
         "polish": "Most iterations on the network that follow those on the sketch, two reads each.",
+        "theta": "Smoothing of nsnmf, from 0 to below 1.  [default: 0.5]",
+        "floor": "brunet, nsnmf: what entries are raised to every ten iterations.  [default: 2.2e-16, 0]",
+        "connectivity": (
+            "brunet, nsnmf: stop when so many checks in a row, one every ten iterations, find the same genes together; "
+            "0 never.  [default: 40]"
+        ),
     }
     for field in reversed([*fields(ModelOptions), *fields(RunOptions)]):
         if field.name in ("n_components", "solver", "seed"):
@@ -66,7 +72,8 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
         elif isinstance(field.default, bool):
             flag = f"{flag}/--no-{field.name}"
         else:
-            settings["type"] = int if isinstance(field.default, int) else float
+            whole = isinstance(field.default, int) or "int" in str(field.type)
+            settings["type"] = int if whole else float
         penalty = f"{field.name[:2].upper()} penalty of {field.name[-1]}."
         command = click.option(flag, field.name, help=helps.get(field.name, penalty), **settings)(command)
     return command
@@ -150,7 +157,10 @@ _RUNNING = ("scheduler", "workers", "memory_limit", "checkpoint_seconds", "check
 
 def _report_fits(fits: dict[str, Any], output: str, *, as_json: bool) -> None:
     facts = ("relative_error", "eckart_young", "n_iter", "stop_reason", "reads", "seconds")
-    rows = {name: {fact: fit.attrs[fact] for fact in facts} for name, fit in fits.items()}
+    rows = {
+        name: {fact: fit.attrs[fact] for fact in (*facts, "divergence") if fact in fit.attrs}
+        for name, fit in fits.items()
+    }
     if as_json:
         echo_json({"output": output, "models": rows})
         return

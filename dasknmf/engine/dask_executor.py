@@ -108,7 +108,7 @@ class Distributed:
         calls: Sequence[tuple[Any, ...]],
         targets: Sequence[tuple[tuple[int, slice], ...]],
         shapes: Sequence[tuple[int, int]],
-        dtype: DTypeLike,
+        dtype: DTypeLike | Sequence[np.dtype[Any]],
         *,
         label: str,
     ) -> list[Handle]:
@@ -122,16 +122,15 @@ class Distributed:
                 spans[q].append(span)
                 parts[q].append(handle)
                 places[q].append(place)
-        size = max(rows * columns for rows, columns in shapes) * np.dtype(dtype).itemsize
+        kinds: list[Any] = dtype if isinstance(dtype, list) else [dtype] * len(shapes)
+        size = max(rows * columns for rows, columns in shapes) * np.dtype(kinds[0]).itemsize
         if size <= SMALL_PART:
-            return self.map(
-                _sum_places, shapes, [dtype] * len(shapes), parts, places, spans, label=f"{label}-sum"
-            )
+            return self.map(_sum_places, shapes, kinds, parts, places, spans, label=f"{label}-sum")
         split = [
             self.map(_pick, handles, where, label=f"{label}-part")
             for handles, where in zip(parts, places, strict=True)
         ]
-        return self.map(sum_in_order, shapes, [dtype] * len(shapes), split, spans, label=f"{label}-sum")
+        return self.map(sum_in_order, shapes, kinds, split, spans, label=f"{label}-sum")
 
     def get(self, handles: Sequence[Handle]) -> list[Any]:
         """Gather the values."""

@@ -21,6 +21,7 @@ from dasknmf.engine.kernels import sum_in_order
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import DTypeLike
 
 Handle = Any
@@ -65,11 +66,14 @@ class Executor(Protocol):
         calls: Sequence[tuple[Any, ...]],
         targets: Sequence[tuple[tuple[int, slice], ...]],
         shapes: Sequence[tuple[int, int]],
-        dtype: DTypeLike,
+        dtype: DTypeLike | Sequence[np.dtype[Any]],
         *,
         label: str,
     ) -> list[Handle]:
-        """Sum, for each target, the arrays that the calls return for it, in the order of the calls."""
+        """Sum, for each target, the arrays that the calls return for it, in the order of the calls.
+
+        ``dtype`` is that of all sums, or a list of one for each.
+        """
         ...
 
     def get(self, handles: Sequence[Handle]) -> list[Any]:
@@ -143,12 +147,13 @@ class Threads:
         calls: Sequence[tuple[Any, ...]],
         targets: Sequence[tuple[tuple[int, slice], ...]],
         shapes: Sequence[tuple[int, int]],
-        dtype: DTypeLike,
+        dtype: DTypeLike | Sequence[np.dtype[Any]],
         *,
         label: str,  # noqa: ARG002
     ) -> list[Handle]:
         """Sum as results come, in order, so that only a few partial sums are alive."""
-        totals = [sum_in_order(shape, dtype, (), ()) for shape in shapes]
+        kinds = dtype if isinstance(dtype, list) else [dtype] * len(shapes)
+        totals = [sum_in_order(shape, kind, (), ()) for shape, kind in zip(shapes, kinds, strict=True)]
         for target, parts in zip(targets, self._in_order(function, calls), strict=True):
             for (q, span), part in zip(target, parts, strict=True):
                 totals[q][span] += part

@@ -63,7 +63,7 @@ def multiply_group(
     given = dict(zip(group.panels, X, strict=True))
     spans = dict(zip(group.panels, panels.touched(group), strict=True))
     made = {
-        q: _zeros_on_lines((span.stop - span.start, X[0].shape[1]), X[0].dtype) for q, span in spans.items()
+        q: zeros_on_lines((span.stop - span.start, X[0].shape[1]), X[0].dtype) for q, span in spans.items()
     }
     for i, first, last in group.tile_rows():
         q, rows = panels.place(i)
@@ -106,7 +106,7 @@ def add_products(
             Y_j += dense.T @ X_i
 
 
-def _zeros_on_lines(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+def zeros_on_lines(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return zeros of which the first begins on a cache line."""
     size = shape[0] * shape[1] * dtype.itemsize
     room = np.zeros(size + LINE, dtype=np.uint8)

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dasknmf.engine.inner import STRIP
+from dasknmf.engine.pairs import made_columns, padded
+from dasknmf.engine.ratio import COLUMNS, ROWS
 from dasknmf.engine.sketch import basis_bytes, sketch_columns, sketch_width
 from dasknmf.errors import MemoryLimitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dasknmf.engine.executor import Capacity
     from dasknmf.engine.grid import Plan
 
@@ -49,6 +53,7 @@ def project(
     held: int,
     live: int,
     spaces: int = 1,
+    ratios: Sequence[int] = (),
 ) -> Projection:
     """Project the memory of a run.
 
@@ -70,6 +75,8 @@ def project(
         Models.
     spaces : int
         Sketches made in the same reads: that of A, and that of A without what is held out.
+    ratios : sequence of int
+        Ranks of the models that want ratios.
 
     Returns
     -------
@@ -79,11 +86,16 @@ def project(
     rows = max(plan.panels.rows)
     sketched = spaces * sketch_width(n, largest)
     factors = 2 * n * columns * 4
+    made = made_columns(ratios)
     vectors = spaces * 3 * n * sketch_columns(n, largest) * 4
     touched = [sum(span.stop - span.start for span in plan.panels.touched(group)) for group in plan.groups]
     # a block of rows of one model in float64, three at a time, or a strip of the final sweep
     strip = min(n, plan.grid.tile) * max(STRIP, largest)
     updating = capacity.threads * max(3 * rows * -(-columns // live), 6 * strip) * 8
+    if ratios:
+        # two tiles' rows of L, R and Y of one model in float64, and two blocks of a dense tile's products
+        exact = 6 * min(n, plan.grid.tile) * padded(max(ratios)) + 2 * ROWS * COLUMNS
+        updating = max(updating, capacity.threads * exact * 8)
     # a batch on the sketch: both factors, their products and what an update makes
     fitting = capacity.threads * 8 * n * max(BATCH, largest) * 4
     always = {
@@ -113,8 +125,9 @@ def project(
         # X and A·X are half of the factors each, and so are the new rows of an update
         {
             "factors": int(share * factors),
-            "products": int(share * factors),
-            "partial sums": partial(columns),
+            # beside them L and R, and what the ratios make of them, of which a task copies L and R of its rows
+            "products": int(share * (factors + 3 * n * made * 4)),
+            "partial sums": partial(columns + 3 * made),
             "updates": updating,
         },
     ]

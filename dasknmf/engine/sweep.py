@@ -13,6 +13,7 @@ from dasknmf.engine.cache import CachedSource
 from dasknmf.engine.grid import SMALLEST_DENSE_GROUP, SMALLEST_SPARSE_GROUP, make_plan
 from dasknmf.engine.inner import held_group, inner_group
 from dasknmf.engine.kernels import ArraySource, SparseSource, TileSource, multiply_group
+from dasknmf.engine.ratio import ratio_sweep, scores_group
 from dasknmf.network.opened import opened
 from dasknmf.network.tiles import LARGEST_SPARSE_TILE, Grid, dense_tile, sparse_tile
 from dasknmf.storage import is_remote
@@ -202,6 +203,21 @@ class Sweep:
             dtype,
             label="sweep",
         )
+
+    def ratio(
+        self, X: Sequence[Handle], *, ranks: Sequence[int], dtype: np.dtype[Any], diagonal: bool = True
+    ) -> tuple[list[Handle], Handle]:
+        """Return (A ⊘ L Rᵀ) R of models from one read, and sums; see :func:`dasknmf.engine.ratio.ratio_sweep`."""
+        self.reads += 1
+        calls = [(self._tiles(group), group) for group in self.plan.groups]
+        return ratio_sweep(self.executor, self.panels, calls, X, ranks=ranks, dtype=dtype, diagonal=diagonal)
+
+    def scores(
+        self, W: Sequence[Handle], H: Sequence[Handle], *, models: int, diagonal: bool = True
+    ) -> NDArray[np.float64]:
+        """Return Σ A log(A / WH) of each model, as :meth:`inner` does ⟨A, WH⟩; ``diagonal=False`` leaves i = j out."""
+        (total,) = self._add_up(scores_group, (W, H), (diagonal,), [(1, models)], label="scores")
+        return np.asarray(total[0])
 
     def inner(self, W: Sequence[Handle], H: Sequence[Handle], *, models: int) -> NDArray[np.float64]:
         """Return ⟨A, WH⟩ of each model, in float64, from one read; shape (models,).

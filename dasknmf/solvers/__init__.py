@@ -6,15 +6,18 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import InputError
+from dasknmf.solvers.brunet import Brunet
 from dasknmf.solvers.direct import SVD, CoGAPS, RandomProjection, Spectral
 from dasknmf.solvers.hals import HALS
 from dasknmf.solvers.mu import MU
+from dasknmf.solvers.nsnmf import NsNMF
+from dasknmf.solvers.symkl import SymKL
 
 if TYPE_CHECKING:
     from dasknmf.options import ModelOptions
     from dasknmf.solvers.face import Solver
 
-SOLVERS: dict[str, type[Any]] = {solver.name: solver for solver in (HALS, MU)}
+SOLVERS: dict[str, type[Any]] = {solver.name: solver for solver in (HALS, MU, Brunet, NsNMF, SymKL)}
 #: Those that give factors at once; what each does is in :mod:`dasknmf.methods`.
 DIRECT: dict[str, type[Any]] = {method.name: method for method in (SVD, Spectral, RandomProjection, CoGAPS)}
 
@@ -43,6 +46,11 @@ def is_direct(name: str) -> bool:
 def is_seeded(name: str) -> bool:
     """Tell whether another seed may give other factors."""
     return name not in DIRECT or "seed" in {field.name for field in fields(DIRECT[name])}
+
+
+def fits_sketch(name: str) -> bool:
+    """Return whether a solver needs nothing but products, which a sketch of A has too; ratios need its entries."""
+    return bool(getattr(solver_class(name), "fits_sketch", True))
 
 
 def solver_of(model: ModelOptions) -> Solver:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 Rows = dict[str, "NDArray[Any]"]
 #: What row panels add up to: small float64 arrays and scalars, by name.
 Sums = dict[str, Any]
-#: What a solver wants of A in a round: A·X, or nothing, when it only needs the sums of all panels.
-Want = Literal["product", "nothing"]
+#: What a solver wants of A in a round: A·X; or (A ⊘ L Rᵀ)·R, with Σ A log(A / LRᵀ) and Σ A LRᵀ as ``logs`` and
+#: ``cross`` of the sums; or nothing, when it only needs the sums of all panels.
+Want = Literal["product", "ratio", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class Known:
 
 
 class State(Protocol):
-    """What a solver knows besides the rows: k×k arrays and scalars, the same everywhere."""
+    """What a solver knows besides the rows: k×k arrays and scalars, the same everywhere.
+
+    It may also have ``stopped``: why the model stops by itself, or nothing.
+    """
 
     @property
     def iteration(self) -> int:
@@ -73,6 +77,8 @@ class Solver(Protocol):
         product an iteration can say.
     multiplicative : bool
         Whether an entry that is zero stays zero, so that a start must be positive.
+    fits_sketch : bool
+        Of solvers that want ratios, which need A itself, False; others may leave it out.
     """
 
     name: ClassVar[str]
@@ -106,12 +112,12 @@ class Solver(Protocol):
         """Return what it wants of A in this round."""
         ...
 
-    def asks(self, rows: Rows, state: Any) -> NDArray[Any]:
-        """Return the rows of X, to be multiplied by A."""
+    def asks(self, rows: Rows, state: Any) -> Any:
+        """Return the rows of X, to be multiplied by A; or for a ratio those of L and of R."""
         ...
 
     def update_rows(self, rows: Rows, AX: NDArray[Any], state: Any) -> tuple[Rows, Sums]:
-        """Update a row panel, given its rows of A·X, and return what it adds to the sums."""
+        """Update a row panel, given its rows of A·X, or of the ratios, and return what it adds to the sums."""
         ...
 
     def reduce(self, state: Any, sums: Sums) -> Any:

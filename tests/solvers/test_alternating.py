@@ -111,7 +111,7 @@ def test_iterates_equal_a_dense_reference(
 @given(
     n=st.integers(3, 50),
     k=st.integers(1, 8),
-    solver=st.sampled_from(sorted(SOLVERS)),
+    solver=st.sampled_from(sorted(REFERENCES)),
     diagonal=st.sampled_from(["keep", "ignore"]),
     penalties=PENALTIES,
     seed=st.integers(0, 1000),
@@ -168,7 +168,7 @@ def test_a_product_of_factors_is_found_although_its_diagonal_was_lost() -> None:
     assert ignoring.attrs["relative_error"] < 1e-3 < keeping.attrs["relative_error"]
 
 
-@pytest.mark.parametrize("solver", sorted(SOLVERS))
+@pytest.mark.parametrize("solver", sorted(REFERENCES))
 def test_the_smallest_pair_is_exact_with_swapped_partners(solver: str) -> None:
     A = np.array([[0.0, 1.0], [1.0, 0.0]])
     rng = np.random.default_rng(0)

@@ -1,0 +1,276 @@
+"""The ratio sweep: Y = (A ⊘ L Rᵀ) R of many models from one read of A, what Kullback–Leibler solvers ask for.
+
+Tile (i, j), i < j, gives (A_ij ⊘ L_i R_jᵀ) R_j to Y_i and (A_ijᵀ ⊘ L_j R_iᵀ) R_i to Y_j. An entry of A that is zero
+gives nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.engine.kernels import LINE, zeros_on_lines
+from dasknmf.engine.pairs import Pair, beside, made_columns, padded, places
+from dasknmf.network.sparse_tile import SparseTile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from dasknmf.engine.executor import Executor, Handle
+    from dasknmf.engine.grid import Group, Panels
+    from dasknmf.engine.kernels import Tile, TileSource
+
+EXACT = np.dtype(np.float64)
+#: Rows and columns of a dense tile whose products are worked on at a time: two blocks of 256 KiB stay in a 1 MiB cache.
+ROWS, COLUMNS = 128, 512
+
+
+def least(dtype: np.dtype[Any]) -> float:
+    """Return what products L_i·R_j are raised to, so that a ratio is finite where WH is zero and A is not.
+
+    There the divergence is infinite; here it is that of this value. A factor is then no farther from zero than the
+    root of the smallest number of its type, and what is below cannot be told from zero in a product of two.
+    """
+    return float(np.sqrt(np.finfo(dtype).tiny))
+
+
+def ratio_sweep(
+    executor: Executor,
+    panels: Panels,
+    calls: Sequence[tuple[TileSource | Handle, Group]],
+    X: Sequence[Handle],
+    *,
+    ranks: Sequence[int],
+    dtype: np.dtype[Any],
+    diagonal: bool,
+) -> tuple[list[Handle], Handle]:
+    """Return Y = (A ⊘ L Rᵀ) R of several models, and what the same read says of their objectives.
+
+    Parameters
+    ----------
+    executor : Executor
+        Where groups are worked on.
+    panels : Panels
+        The row panels of the plan.
+    calls : sequence of (TileSource, Group)
+        The groups, and where each reads its tiles.
+    X : sequence of handles of ndarray, shapes (rows of panel, 2K)
+        For each row panel, L and R of all models, as :func:`beside` puts them.
+    ranks : sequence of int
+        Columns of each L.
+    dtype : dtype
+        That of X and of Y.
+    diagonal : bool
+        False leaves i = j out of all sums.
+
+    Returns
+    -------
+    made : list of handles of ndarray, shapes (rows of panel, K)
+        Y of each model where :func:`places` says.
+    sums : handle of ndarray of float64, shape (models, 2)
+        Σ A log(A / LRᵀ), where 0 log 0 = 0, and Σ A LRᵀ.
+    """
+    last, every = len(panels), slice(0, len(ranks))
+    *made, sums = executor.add_up(
+        ratio_group,
+        [
+            (source, panels, group, [X[q] for q in group.panels], tuple(ranks), diagonal)
+            for source, group in calls
+        ],
+        [(*zip(group.panels, panels.touched(group), strict=True), (last, every)) for _, group in calls],
+        [*((rows, made_columns(ranks)) for rows in panels.rows), (len(ranks), 2)],
+        [*[dtype] * last, EXACT],
+        label="ratio",
+    )
+    return made, sums
+
+
+def ratio_group(
+    source: TileSource,
+    panels: Panels,
+    group: Group,
+    X: Sequence[NDArray[Any]],
+    ranks: Sequence[int],
+    counts: bool,  # noqa: FBT001 - tasks take their arguments by place
+) -> tuple[NDArray[Any], ...]:
+    """Return the contributions of a group of tiles to Y of each model, and to its sums.
+
+    Parameters
+    ----------
+    source : TileSource
+        Where tiles are read.
+    panels : Panels
+        The row panels of the plan.
+    group : Group
+        The tiles.
+    X : sequence of ndarray, shapes (rows of panel, 2K)
+        For each of the row panels ``group.panels``, what :func:`beside` made; their dtype is that of Y.
+    ranks : sequence of int
+        Of each model.
+    counts : bool
+        Whether the diagonal of A does.
+
+    Returns
+    -------
+    tuple of ndarray
+        For each of ``group.panels``, the rows of Y that ``panels.touched(group)`` says; then, of each model,
+        Σ A log(A / LRᵀ) and Σ A LRᵀ, in float64, shape (models, 2).
+    """
+    given = {q: _on_lines(rows) for q, rows in zip(group.panels, X, strict=True)}
+    spans = dict(zip(group.panels, panels.touched(group), strict=True))
+    columns, dtype = made_columns(ranks), X[0].dtype
+    made = {q: zeros_on_lines((span.stop - span.start, columns), dtype) for q, span in spans.items()}
+    sums = np.zeros((len(ranks), 2))
+    for i, j, tile in tiles_of(source, group):
+        (q, rows), (p, others) = panels.place(i), panels.place(j)
+        Y_i, Y_j = (made[at][_within(part, spans[at])] for at, part in ((q, rows), (p, others)))
+        for model, place in enumerate(places(ranks)):
+            # what it is padded with is zero, and adds nothing
+            wide = slice(place.made.start, place.made.start + padded(ranks[model]))
+            pair_i, pair_j = (
+                (given[at][part, _widened(place.left)], given[at][part, _widened(place.right)])
+                for at, part in ((q, rows), (p, others))
+            )
+            sums[model] += add_ratios(
+                tile, pair_i, pair_j, Y_i[:, wide], Y_j[:, wide], diagonal=i == j, counts=counts
+            )
+    return (*made.values(), sums)
+
+
+def scores_group(
+    source: TileSource,
+    panels: Panels,
+    group: Group,
+    W: Sequence[Any],
+    H: Sequence[Any],
+    counts: bool,  # noqa: FBT001 - as above
+) -> tuple[NDArray[np.float64]]:
+    """Return the share of a group of tiles in Σ A log(A / WH) of each model, in float64, shape (1, models).
+
+    Parameters
+    ----------
+    source, panels, group, counts
+        As in :func:`ratio_group`.
+    W, H : sequence of sequences of ndarray, shapes (rows of panel, k)
+        For each of the row panels ``group.panels``, W and Hᵀ of each model.
+    """
+    total = np.zeros((1, len(W[0])))
+    for i, j, tile in tiles_of(source, group):
+        where = [(group.panels.index(q), rows) for q, rows in map(panels.place, (i, j))]
+        for model, factor in enumerate(W[0]):
+            k = padded(factor.shape[1])
+            pair_i, pair_j = (
+                (both[:, :k], both[:, k:])
+                for both in (
+                    beside([(W[q][model][part], H[q][model][part])], part.stop - part.start, EXACT)
+                    for q, part in where
+                )
+            )
+            Y_i, Y_j = (np.zeros(pair[0].shape) for pair in (pair_i, pair_j))
+            total[0, model] += add_ratios(tile, pair_i, pair_j, Y_i, Y_j, diagonal=i == j, counts=counts)[0]
+    return (total,)
+
+
+def add_ratios(
+    tile: Tile,
+    pair_i: Pair,
+    pair_j: Pair,
+    Y_i: NDArray[Any],
+    Y_j: NDArray[Any],
+    *,
+    diagonal: bool,
+    counts: bool,
+) -> tuple[float, float]:
+    """Add (A_ij ⊘ L_i R_jᵀ) R_j to Y_i and, off the diagonal, (A_ijᵀ ⊘ L_j R_iᵀ) R_i to Y_j, of one tile and model.
+
+    Parameters
+    ----------
+    tile : ndarray or SparseTile
+        Tile (i, j).
+    pair_i, pair_j : pairs of ndarray, shapes (rows, k) and (columns, k)
+        L and R, of one stride.
+    Y_i, Y_j : ndarray of the same type and shapes
+        Rows of the sums, changed in place.
+    diagonal : bool
+        Tile (i, i).
+    counts : bool
+        Whether the diagonal of A does.
+
+    Returns
+    -------
+    tuple of float
+        Σ A log(A / LRᵀ) and Σ A LRᵀ over the tile and, off the diagonal, its mirror image.
+    """
+    from dasknmf.engine.compiled_ratio import add_sparse_ratios
+
+    floor = least(Y_i.dtype)
+    if isinstance(tile, SparseTile):
+        return add_sparse_ratios(tile, pair_i, pair_j, Y_i, Y_j, floor, diagonal=diagonal, counts=counts)
+    dense = tile.astype(Y_i.dtype, copy=False)
+    if diagonal and not counts:
+        dense = np.array(dense)
+        np.fill_diagonal(dense, 0)
+    # an overflow shows in the objective, where the driver turns it into one clear error
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _add_dense_ratios(dense, pair_i, pair_j, Y_i, Y_j, floor, diagonal=diagonal)
+
+
+def _add_dense_ratios(
+    tile: NDArray[Any],
+    pair_i: Pair,
+    pair_j: Pair,
+    Y_i: NDArray[Any],
+    Y_j: NDArray[Any],
+    floor: float,
+    *,
+    diagonal: bool,
+) -> tuple[float, float]:
+    """Work on a block of rows and columns at a time."""
+    from dasknmf.engine.compiled_ratio import turn_dense
+
+    (L_i, R_i), (L_j, R_j) = pair_i, pair_j
+    # BLAS is a tenth faster on the right operand in this order
+    Lt_j, Rt_j = np.ascontiguousarray(L_j.T), np.ascontiguousarray(R_j.T)
+    room = np.empty((2, ROWS * COLUMNS), dtype=tile.dtype)
+    exact = np.zeros((2, tile.shape[1]))
+    for top in range(0, tile.shape[0], ROWS):
+        rows = slice(top, min(top + ROWS, tile.shape[0]))
+        for left in range(0, tile.shape[1], COLUMNS):
+            columns = slice(left, min(left + COLUMNS, tile.shape[1]))
+            shape = rows.stop - rows.start, columns.stop - columns.start
+            D_ij, D_ji = (part[: shape[0] * shape[1]].reshape(shape) for part in room)
+            np.matmul(L_i[rows], Rt_j[:, columns], out=D_ij)
+            if not diagonal:
+                np.matmul(R_i[rows], Lt_j[:, columns], out=D_ji)
+            turn_dense(tile[rows, columns], D_ij, None if diagonal else D_ji, floor, exact[:, columns])
+            Y_i[rows] += D_ij @ R_j[columns]
+            if not diagonal:
+                Y_j[columns] += D_ji.T @ R_i[rows]
+    return float(exact[0].sum()), float(exact[1].sum())
+
+
+def tiles_of(source: TileSource, group: Group) -> Iterator[tuple[int, int, Tile]]:
+    """Yield i, j and tile (i, j) of a group."""
+    for i, first, last in group.tile_rows():
+        for j, tile in source.tile_row(i, first, last):
+            yield i, j, tile
+
+
+def _widened(columns: slice) -> slice:
+    return slice(columns.start, columns.start + padded(columns.stop - columns.start))
+
+
+def _on_lines(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows that begin on cache lines: their copy, where they came from another process."""
+    if rows.flags.c_contiguous and rows.ctypes.data % LINE == 0:
+        return rows
+    moved = zeros_on_lines(rows.shape, rows.dtype)
+    moved[:] = rows
+    return moved
+
+
+def _within(rows: slice, span: slice) -> slice:
+    return slice(rows.start - span.start, rows.stop - span.start)
