@@ -35,3 +35,15 @@ def _compiled(function: Function, **options: Any) -> Function:
         # no folder to keep machine code in: neither beside the file nor in the user's cache
         made = numba.njit(nogil=True, **options)(function)
     return cast("Function", made)
+
+
+def compiled_for(function: Callable[..., Any], signature: Any) -> Callable[..., None]:
+    """Compile a function for one signature, now unless it is on disk; it may divide by zero, as numpy may."""
+    import numba
+
+    try:
+        made = numba.njit(signature, nogil=True, cache=True, error_model="numpy")(function)
+    except (RuntimeError, OSError):
+        # as above
+        made = numba.njit(signature, nogil=True, error_model="numpy")(function)
+    return cast("Callable[..., None]", made)

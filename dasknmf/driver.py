@@ -12,7 +12,7 @@ from dasknmf.errors import DasknmfError
 from dasknmf.events import IterationEnded, ModelEnded
 from dasknmf.model import relative_error
 from dasknmf.panels import advance, measure, place, rows_of, stack, stack_pairs, sums_of, without
-from dasknmf.solvers.face import Known
+from dasknmf.solvers.face import RATIOS, Known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,7 +156,7 @@ class Run:
         columns = sum(self._columns[index] for index in wanting)
         AX = self.operator.sweep(X, columns=columns, dtype=self._dtype) if wanting else X
         del X
-        pairing = {index: job for index, job in jobs.items() if job[0].wants(job[1]) == "ratio"}
+        pairing = {index: job for index, job in jobs.items() if job[0].wants(job[1]) in RATIOS}
         ratios, scores = self._ratios(pairing, self._dtype) if pairing else ([None] * count, [])
         self._panels = self.executor.map(
             advance, self._panels, AX, [jobs] * count, self._unseen, ratios, label="update"
@@ -184,7 +184,9 @@ class Run:
         ranks = [self._columns[index] for index in jobs]
         # fits on a sketch never have such models
         entries = cast("Sweep", self.operator)
-        made, scores = entries.ratio(X, ranks=ranks, dtype=dtype, diagonal=self._unseen[0] is None)
+        scored = [solver.wants(state) == "scored ratio" for solver, state in jobs.values()]
+        counts = self._unseen[0] is None
+        made, scores = entries.ratio(X, ranks=ranks, dtype=dtype, diagonal=counts, scored=scored)
         return made, [scores]
 
     def _limits(self, model: Model) -> RunOptions:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.engine.pairs import beside, padded
+from dasknmf.solvers.face import RATIOS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +96,7 @@ def _advance(
         if solver.wants(state) == "nothing":
             rows[index], sums[index] = solver.update_rows(old, AX[:, :0], state)
             continue
-        if solver.wants(state) == "ratio":
+        if solver.wants(state) in RATIOS:
             assert ratios is not None
             k = solver.asks(old, state)[0].shape[1]
             own = slice(first_ratio, first_ratio + k)

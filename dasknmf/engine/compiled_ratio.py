@@ -1,19 +1,21 @@
-"""Ratios with the entries of a tile, compiled: dot products, then ratios, then what they add to rows.
+"""Ratios with the entries of a sparse tile, compiled: dot products, then ratios, then what they add to rows.
 
-A sparse tile is worked on a block of entries at a time, so that rows of L and R that were read for the dot products
-are still near when the ratios are added; a dense one has its products from BLAS, and comes here for the ratios. Every
-sum has an order of its own: bits do not depend on threads, nor on what other models are there.
+A tile is worked on a block of entries at a time, so that rows of L and R that were read for the dot products are still
+near when the ratios are added. Every sum has an order of its own: bits do not depend on threads, nor on what other
+models are there.
 """
 
 from __future__ import annotations
 
-import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 from numba.core import types
 
+from dasknmf.compiling import compiled_for
+from dasknmf.engine.compiled_turn import LANES
 from dasknmf.engine.ratio_vectors import dots, spread, turn
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
 #: Entries of a block: their rows of L and R, 64 KiB at k = 32, and what they are multiplied into stay in a 1 MiB cache.
 BLOCK = 256
-#: Numbers in a vector of ratios: whole registers of float32 where there are 512 bits.
-LANES = 16
 #: Columns of L and R in a vector.
 WIDEST = 32
 
@@ -41,6 +41,7 @@ def add_sparse_ratios(
     *,
     diagonal: bool,
     counts: bool,
+    scored: bool,
 ) -> tuple[float, float]:
     """Add the ratios of a sparse tile; see :func:`dasknmf.engine.ratio.add_ratios`."""
     dtype, k = Y_i.dtype, Y_i.shape[1]
@@ -49,7 +50,7 @@ def add_sparse_ratios(
     )
     room, exact = np.zeros(4 * BLOCK, dtype), np.zeros(2 * BLOCK + 2)
     (l_i, r_i), (l_j, r_j) = (_addresses(*pair) for pair in (pair_i, pair_j))
-    _kernel("sparse", dtype, weight.dtype)(
+    _kernel(dtype, weight.dtype)(
         pointer,
         column,
         weight,
@@ -59,6 +60,7 @@ def add_sparse_ratios(
         dtype.type(least),
         diagonal,
         counts,
+        scored,
         *(l_i, r_i, pair_i[0].strides[0], Y_i.ctypes.data, Y_i.strides[0]),
         *(l_j, r_j, pair_j[0].strides[0], Y_j.ctypes.data, Y_j.strides[0]),
     )
@@ -66,73 +68,21 @@ def add_sparse_ratios(
     return float(logs.sum() + exact[-2]), float(cross.sum() + exact[-1])
 
 
-def turn_dense(
-    tile: NDArray[Any],
-    D_ij: NDArray[Any],
-    D_ji: NDArray[Any] | None,
-    least: float,
-    exact: NDArray[np.float64],
-) -> None:
-    """Turn products into ratios, in place, and add to ``exact``, shape (2, columns or more).
-
-    Parameters
-    ----------
-    tile : ndarray, shape (rows, columns)
-        Entries of A; rows lie in one piece.
-    D_ij, D_ji : ndarray of the same type, shape (rows, columns)
-        L_i R_jᵀ, and (L_j R_iᵀ)ᵀ; without the latter the tile is on the diagonal.
-    least : float
-        What products are raised to.
-    exact : ndarray of float64, shape (2, columns or more)
-        By column, Σ A log(A / D) and Σ A D.
-    """
-    second = D_ij if D_ji is None else D_ji
-    dtype = D_ij.dtype
-    _kernel("dense", dtype, dtype)(
-        np.empty(0, dtype),
-        *(tile.shape[0], tile.shape[1], D_ji is not None, dtype.type(least)),
-        *(tile.ctypes.data, tile.strides[0], D_ij.ctypes.data, D_ij.strides[0]),
-        *(second.ctypes.data, second.strides[0], exact.ctypes.data, exact.strides[0]),
-    )
-
-
 def _addresses(L: NDArray[Any], R: NDArray[Any]) -> tuple[int, int]:
     return L.ctypes.data, R.ctypes.data
 
 
-_compiling = threading.Lock()
-_kernels: dict[tuple[str, np.dtype[Any], np.dtype[Any]], Callable[..., None]] = {}
-
-
-def _kernel(name: str, dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
-    """Return a kernel for these types, compiled at the first use unless it is on disk."""
-    key = name, dtype, weight
-    if key not in _kernels:
-        with _compiling:
-            if key not in _kernels:
-                _kernels[key] = _compile(*key)
-    return _kernels[key]
-
-
-def _compile(name: str, dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
+@cache
+def _kernel(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
+    """Return the kernel for these types, compiled at the first use unless it is on disk."""
     real = numba.from_dtype(dtype)
-    function: Callable[..., None]
-    if name == "sparse":
-        constant = [
-            types.Array(numba.from_dtype(np.dtype(kind)), 1, "C", readonly=True)
-            for kind in (np.uint32, np.uint16, weight)
-        ]
-        rooms = [types.Array(kind, 1, "C") for kind in (real, types.float64)]
-        numbers = [types.intp, real, types.boolean, types.boolean, *[types.intp] * 10]
-        signature, function = types.void(*constant, *rooms, *numbers), _sparse
-    else:
-        numbers = [types.intp, types.intp, types.boolean, real, *[types.intp] * 8]
-        signature, function = types.void(types.Array(real, 1, "C"), *numbers), _dense
-    try:
-        return numba.njit(signature, nogil=True, cache=True, error_model="numpy")(function)
-    except (RuntimeError, OSError):
-        # no folder to keep machine code in: neither beside this file nor in the user's cache
-        return numba.njit(signature, nogil=True, error_model="numpy")(function)
+    constant = [
+        types.Array(numba.from_dtype(np.dtype(kind)), 1, "C", readonly=True)
+        for kind in (np.uint32, np.uint16, weight)
+    ]
+    rooms = [types.Array(kind, 1, "C") for kind in (real, types.float64)]
+    numbers = [types.intp, real, *[types.boolean] * 3, *[types.intp] * 10]
+    return compiled_for(_sparse, types.void(*constant, *rooms, *numbers))
 
 
 # What follows is compiled. Arrays come as an address and the bytes from row to row.
@@ -148,6 +98,7 @@ def _sparse(
     least,
     diagonal,
     counts,
+    scored,
     l_i,
     r_i,
     s_i,
@@ -182,12 +133,16 @@ def _sparse(
                     w[e] = 0
                     if counts and value > 0:
                         own[e] = value / d
-                        exact[2 * BLOCK] += np.float64(value) * np.log(np.float64(value) / np.float64(d))
-                        exact[2 * BLOCK + 1] += np.float64(value) * np.float64(d)
+                        if scored:
+                            exact[2 * BLOCK] += np.float64(value) * np.log(np.float64(value) / np.float64(d))
+                            exact[2 * BLOCK + 1] += np.float64(value) * np.float64(d)
             row += 1
         for e in range(0, last - first, LANES):
             at, sums = e * size, logs + e * 8
-            turn(LANES, 2, at_w + at, ij + at, ji + at, least, sums, sums + BLOCK * 8, room)
+            if scored:
+                turn(LANES, 2, 1, at_w + at, ij + at, ji + at, least, sums, sums + BLOCK * 8, room)
+            else:
+                turn(LANES, 2, 0, at_w + at, ij + at, ji + at, least, sums, sums + BLOCK * 8, room)
         row = first_row
         while row < rows and np.intp(pointer[row]) < last:
             a, b = max(first, np.intp(pointer[row])), min(last, np.intp(pointer[row + 1]))
@@ -248,29 +203,3 @@ def _spread(column, a, b, k, r_i, y_i, r_j, step, y_j, y_step, q_ij, q_ji, like)
         else:
             spread(1, column, a, b, r_i + at, y_i + at, r_j + at, step, y_j + at, y_step, q_ij, q_ji, like)
         first += width
-
-
-def _dense(like, rows, columns, both, least, a, a_step, d_ij, ij_step, d_ji, ji_step, exact, exact_step):
-    """Turn the products of a block of a dense tile into ratios, vector by vector of columns."""
-    size = like.itemsize
-    for _ in range(rows):
-        first, width = 0, LANES
-        while first < columns:
-            while width > columns - first:
-                width //= 2
-            at, sums = first * size, exact + first * 8
-            if width == 16:
-                if both:
-                    turn(16, 2, a + at, d_ij + at, d_ji + at, least, sums, sums + exact_step, like)
-                else:
-                    turn(16, 1, a + at, d_ij + at, d_ji + at, least, sums, sums + exact_step, like)
-            elif both:
-                turn(1, 2, a + at, d_ij + at, d_ji + at, least, sums, sums + exact_step, like)
-                width = 1
-            else:
-                turn(1, 1, a + at, d_ij + at, d_ji + at, least, sums, sums + exact_step, like)
-                width = 1
-            first += width
-        a += a_step
-        d_ij += ij_step
-        d_ji += ji_step

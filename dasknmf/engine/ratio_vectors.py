@@ -139,15 +139,15 @@ class _Logarithm:
 
 
 @intrinsic(prefer_literal=True)
-def turn(_, width, count, weight, d_ij, d_ji, least, logs, cross, like):
+def turn(_, width, count, scored, weight, d_ij, d_ji, least, logs, cross, like):
     """Turn products d into ratios weight/max(d, least), one vector, in place; add weighted logarithms and products.
 
-    ``logs`` and ``cross`` are addresses of float64: Σ w log(w/d) and Σ w d. With a ``count`` of 1 instead of 2,
-    d_ji is not there.
+    ``logs`` and ``cross`` are addresses of float64: Σ w log(w/d) and Σ w d, if ``scored`` is 1 and not 0. With a
+    ``count`` of 1 instead of 2, d_ji is not there.
     """
 
     def write(context, builder, _, arguments):
-        weight, d_ij, d_ji, least, logs, cross, _ = arguments[2:]
+        weight, d_ij, d_ji, least, logs, cross, _ = arguments[3:]
         vectors = Vectors(context, builder, width.literal_value, like.dtype)
         exact = Vectors(context, builder, width.literal_value, types.float64)
         w, floor = vectors.load(weight), vectors.fill(least)
@@ -161,6 +161,8 @@ def turn(_, width, count, weight, d_ij, d_ji, least, logs, cross, like):
             # 0 log 0 = 0
             ratios.append(builder.select(builder.fcmp_ordered(">", q, none), q, one))
             products.append(d)
+        if not scored.literal_value:
+            return context.get_dummy_value()
         log = _Logarithm(builder, vectors, like.dtype.bitwidth).of_product(ratios)
         d = builder.fadd(*products) if count.literal_value == 2 else products[0]
         for value, address in ((log, logs), (d, cross)):
@@ -170,4 +172,4 @@ def turn(_, width, count, weight, d_ij, d_ji, least, logs, cross, like):
             exact.store(builder.fadd(exact.load(address), share), address)
         return context.get_dummy_value()
 
-    return types.void(width, count, weight, d_ij, d_ji, least, logs, cross, like), write
+    return types.void(width, count, scored, weight, d_ij, d_ji, least, logs, cross, like), write

@@ -205,12 +205,12 @@ class Sweep:
         )
 
     def ratio(
-        self, X: Sequence[Handle], *, ranks: Sequence[int], dtype: np.dtype[Any], diagonal: bool = True
+        self, X: Sequence[Handle], *, ranks: Sequence[int], dtype: np.dtype[Any], **options: Any
     ) -> tuple[list[Handle], Handle]:
         """Return (A ⊘ L Rᵀ) R of models from one read, and sums; see :func:`dasknmf.engine.ratio.ratio_sweep`."""
         self.reads += 1
         calls = [(self._tiles(group), group) for group in self.plan.groups]
-        return ratio_sweep(self.executor, self.panels, calls, X, ranks=ranks, dtype=dtype, diagonal=diagonal)
+        return ratio_sweep(self.executor, self.panels, calls, X, ranks=ranks, dtype=dtype, **options)
 
     def scores(
         self, W: Sequence[Handle], H: Sequence[Handle], *, models: int, diagonal: bool = True

@@ -133,9 +133,9 @@ class Divergence:
         """Return the state of a checkpoint."""
         return DivergenceState(**saved)
 
-    def wants(self, state: DivergenceState) -> Want:  # noqa: ARG002
-        """Return that each half-iteration wants the ratios."""
-        return "ratio"
+    def wants(self, state: DivergenceState) -> Want:
+        """Return that each half-iteration wants the ratios, and the first of them their objective."""
+        return "scored ratio" if state.half == 0 else "ratio"
 
     def asks(self, rows: Rows, state: DivergenceState) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return H and what it is multiplied with, or W and what it is."""

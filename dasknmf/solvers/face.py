@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 Rows = dict[str, "NDArray[Any]"]
 #: What row panels add up to: small float64 arrays and scalars, by name.
 Sums = dict[str, Any]
-#: What a solver wants of A in a round: A·X; or (A ⊘ L Rᵀ)·R, with Σ A log(A / LRᵀ) and Σ A LRᵀ as ``logs`` and
-#: ``cross`` of the sums; or nothing, when it only needs the sums of all panels.
-Want = Literal["product", "ratio", "nothing"]
+#: What a solver wants of A in a round: A·X; or (A ⊘ L Rᵀ)·R, a scored one with Σ A log(A / LRᵀ) and Σ A LRᵀ as
+#: ``logs`` and ``cross`` of the sums; or nothing, when it only needs the sums of all panels.
+Want = Literal["product", "ratio", "scored ratio", "nothing"]
+RATIOS: tuple[Want, ...] = ("ratio", "scored ratio")
 
 
 @dataclass(frozen=True)

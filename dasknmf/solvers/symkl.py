@@ -94,7 +94,7 @@ class SymKL:
 
     def wants(self, state: SymKLState) -> Want:  # noqa: ARG002
         """Return that an iteration wants the ratios."""
-        return "ratio"
+        return "scored ratio"
 
     def asks(self, rows: Rows, state: SymKLState) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return W twice."""

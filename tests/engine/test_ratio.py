@@ -138,6 +138,21 @@ def test_stores_give_the_same_bits_on_every_executor_and_to_every_model(
         np.testing.assert_array_equal(others, sums)
 
 
+@pytest.mark.parametrize("sparse", [True, False])
+def test_a_model_that_wants_no_sums_has_the_same_ratios(sparse: bool) -> None:
+    A = network(150, 0.5, seed=3)
+    L, R = np.random.default_rng(0).random((2, 150, 5))
+    with Threads(2) as executor:
+        operator = Sweep.of_array(sp.csr_array(A) if sparse else A, executor, tile=64)
+        X = executor.put(operator.panels.split(beside([(L, R)] * 2, 150, L.dtype)), label="panel")
+        made, sums = operator.ratio(X, ranks=[5, 5], dtype=L.dtype, scored=[False, True])
+    Y = np.concatenate(made)
+    one, two = (Y[:, place.made] for place in places([5, 5]))
+    np.testing.assert_array_equal(one, two)
+    _, logs, cross = dense_ratio(A, L, R, diagonal=True)
+    np.testing.assert_allclose(sums, [[0, 0], [logs, cross]], rtol=1e-11)
+
+
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=6))
 def test_pairs_lie_beside_each_other_and_keep_what_they_are(ranks: list[int]) -> None:
     rng = np.random.default_rng(0)
