@@ -136,6 +136,8 @@ class Run:
         for index, sums in total_of(parts).items():
             model = self.models[index]
             model.state = model.solver.start(sums, self.known)
+            if model.before is not None and hasattr(model.solver, "carry_on"):
+                model.state = model.solver.carry_on(model.state, model.before)
 
     def _round(self) -> None:
         """One sweep, one update of every live model."""
@@ -169,10 +171,12 @@ class Run:
             )
             raise DasknmfError(msg)
         options, past = self.options, model.objective[model.sketched :]
-        if options.tol > 0 and model.state.relative_gradient <= options.tol:
+        settles = not getattr(model.state, "annealing", False)
+        if settles and options.tol > 0 and model.state.relative_gradient <= options.tol:
             model.stop_reason, model.converged = "projected gradient below tol", True
         elif (
-            options.tol_objective > 0
+            settles
+            and options.tol_objective > 0
             and len(past) > WINDOW
             and past[-1 - WINDOW] - past[-1] <= options.tol_objective * past[0]
         ):

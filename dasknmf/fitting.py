@@ -14,7 +14,7 @@ from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.exact import exact_errors
 from dasknmf.matrices import Given, as_matrix
-from dasknmf.model import Model, balance
+from dasknmf.model import Model, balance, balanced_core
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
@@ -184,8 +184,11 @@ def _datasets(
 ) -> list[xr.Dataset]:
     gauges = []
     for model in models:
-        model.rows, scale, gauge = balance(model.factors)
+        factors, core = model.factors, getattr(model.solver, "core", None)
+        model.rows, scale, gauge = balance(factors)
         gauges.append({"scale": scale, "gauge": gauge})
+        if core is not None:
+            gauges[-1]["core"] = balanced_core(core(model.state), factors)
     operator, given = session.operator, session.given
     exact = exact_errors(
         operator, session.executor, [model.rows for model in models], diagonal=session.diagonal

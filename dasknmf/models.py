@@ -51,8 +51,8 @@ def nmf(
         Symmetric and non-negative. A store may be larger than memory.
     n_components : int
         Rank k.
-    solver : {"hals", "mu"}
-        Algorithm.
+    solver : str
+        Algorithm, ``"hals"`` by default; see :class:`dasknmf.options.ModelOptions`.
     seed : int
         Of the random start; a start gives bitwise the same factors on any executor.
     init : {"auto", "random", "random_acol", "nndsvd", "nndsvda"}
@@ -79,7 +79,8 @@ def nmf(
         Receives :mod:`dasknmf.events`; :class:`dasknmf.progress.LogLines` writes them to the log.
     **options
         Fields of :class:`dasknmf.options.ModelOptions` and :class:`dasknmf.options.RunOptions`:
-        ``l1_W, l1_H, l2_W, l2_H, max_iter, tol, tol_objective, max_seconds, diagonal, bound, exact, polish``.
+        ``l1_W, l1_H, l2_W, l2_H, max_iter, tol, tol_objective, max_seconds, diagonal, bound, exact, polish``, and
+        parameters of some solvers, ``alpha, beta, eta, variant``.
 
     Returns
     -------

@@ -8,7 +8,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from dasknmf.errors import InputError, one_of
-from dasknmf.solvers import solver_class
+from dasknmf.solvers import SOLVERS, solver_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,8 @@ RANDOM = {"random": "seed", "random_acol": "acol"}
 #: With more of it held out, what is left is another network.
 MOST_HELD_OUT = 0.5
 PENALTIES = ("l1_W", "l1_H", "l2_W", "l2_H")
+#: Parameters of some solvers: numbers of at least 0, or one of these words.
+PARAMETERS: dict[str, tuple[str, ...]] = {"alpha": (), "beta": (), "eta": (), "variant": ("R", "L")}
 STARTS: tuple[str, ...] = ("auto", "random", "random_acol", "nndsvd", "nndsvda", "given")
 
 
@@ -31,7 +33,8 @@ class ModelOptions:
     n_components : int
         Rank k, at least 1.
     solver : str
-        ``"hals"`` or ``"mu"``.
+        A ≈ WH: ``"hals"``, ``"mu"``, ``"lee"``, ``"bpp"`` or ``"snmf"``; A ≈ WWᵀ: ``"symhals"``, ``"symline"``,
+        ``"anls-sym"`` or ``"symmu"``; A ≈ W S Wᵀ: ``"trifactor"``.
     seed : int
         Of the random start; NNDSVD has none.
     init : {"auto", "random", "random_acol", "nndsvd", "nndsvda", "given"}
@@ -41,7 +44,13 @@ class ModelOptions:
         ones: ``random_acol`` takes means of five random columns of A (Langville et al. 2014), and ends in lower
         errors than ``random``, |N(0, 1)|.
     l1_W, l1_H, l2_W, l2_H : float
-        The fit minimises ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+        ``hals``, ``mu`` and ``bpp`` minimise ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+    alpha : float, optional
+        Coupling of ``symhals`` and ``anls-sym``; by default it grows, see :class:`dasknmf.solvers.coupled.Coupled`.
+    beta, eta : float, optional
+        Sparsity of one factor and size of the other for ``snmf``; see :class:`dasknmf.solvers.snmf.SNMF`.
+    variant : {"R", "L"}, optional
+        Whether ``snmf`` makes H sparse (R, the default) or W (L).
     """
 
     n_components: int
@@ -52,6 +61,10 @@ class ModelOptions:
     l1_H: float = 0.0
     l2_W: float = 0.0
     l2_H: float = 0.0
+    alpha: float | None = None
+    beta: float | None = None
+    eta: float | None = None
+    variant: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no fit can have."""
@@ -65,12 +78,32 @@ class ModelOptions:
             object.__setattr__(self, "init", _default_start(self.solver))
         for name in PENALTIES:
             object.__setattr__(self, name, not_negative(name, getattr(self, name)))
+        for name, words in PARAMETERS.items():
+            value = getattr(self, name)
+            if value is not None and words:
+                one_of(name, value, words)
+            elif value is not None:
+                object.__setattr__(self, name, not_negative(name, value))
+        self._check_taken()
         if solver_class(self.solver).multiplicative and self.init == "nndsvd":
             msg = (
                 f"init='nndsvd' has zeros, which solver '{self.solver}' can never leave; use init='nndsvda' or "
                 "solver='hals'"
             )
             raise InputError(msg)
+
+    def _check_taken(self) -> None:
+        """Refuse a penalty or a parameter that the solver would not heed."""
+        own = {field.name for field in fields(solver_class(self.solver))}
+        for name in (*PENALTIES, *PARAMETERS):
+            value = getattr(self, name)
+            if name not in own and (value is not None if name in PARAMETERS else value):
+                those = [key for key, made in SOLVERS.items() if name in {f.name for f in fields(made)}]
+                msg = (
+                    f"{name}={value}: solver '{self.solver}' has no {name}; leave it out, or take one that has it: "
+                    f"{', '.join(sorted(those))}"
+                )
+                raise InputError(msg)
 
     @property
     def name(self) -> str:
@@ -81,6 +114,10 @@ class ModelOptions:
         elif self.init != _default_start(self.solver):
             parts.append(self.init)
         parts += [f"{name}={getattr(self, name):g}" for name in PENALTIES if getattr(self, name)]
+        given = {name: getattr(self, name) for name in PARAMETERS if getattr(self, name) is not None}
+        parts += [
+            f"{name}={value if isinstance(value, str) else f'{value:g}'}" for name, value in given.items()
+        ]
         return "-".join(parts)
 
 
@@ -183,7 +220,7 @@ class SurveyOptions:
     consensus : {"medoid", "mean"}
         Which factors of each rank are returned; see :func:`dasknmf.consensus`.
     penalties : dict
-        ``l1_W, l1_H, l2_W, l2_H`` of all models.
+        ``l1_W, l1_H, l2_W, l2_H``, and parameters of the solver, of all models.
     """
 
     n_components: tuple[int, ...]
@@ -195,7 +232,7 @@ class SurveyOptions:
     held_out_restarts: int = 3
     warm_start: bool = False
     consensus: Literal["medoid", "mean"] = "medoid"
-    penalties: Mapping[str, float] = field(default_factory=dict)
+    penalties: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse values no survey can have."""

@@ -28,7 +28,11 @@ VERSION = "1.0"
 VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "W": (("gene", "factor"), "left factor, columns balanced: ‖w_j‖ = ‖h_j‖"),
     "H": (("factor", "gene"), "right factor, rows balanced"),
-    "scale": (("factor",), "‖w_j‖·‖h_j‖, by which factors are ordered"),
+    "scale": (
+        ("factor",),
+        "‖w_j‖·‖h_j‖, by which factors are ordered; where H = Wᵀ, d of V diag(d) Vᵀ, columns v_j = w_j / √d_j of norm 1",
+    ),
+    "core": (("factor", "partner"), "of trifactor alone: S of A ≈ W S Wᵀ, for which H = S Wᵀ"),
     "gauge": (("factor",), "‖w_j‖ / ‖h_j‖ as the algorithm left it, before balancing"),
     "objective": (
         ("iteration",),
@@ -57,6 +61,7 @@ def fit_dataset(
     genes: NDArray[np.object_],
     scale: NDArray[np.float64],
     gauge: NDArray[np.float64],
+    core: NDArray[np.float64] | None = None,
     options: ModelOptions,
     run: RunOptions,
     bound: float,
@@ -74,14 +79,19 @@ def fit_dataset(
         "relative_error": np.sqrt(np.array(model.squared_error) / (exact.sum_of_squares or 1.0)),
         "relative_gradient": np.array(model.gradient),
     }
+    if core is not None:
+        data["core"] = core
     variables = {
         name: (VARIABLES[name][0], values, {"long_name": VARIABLES[name][1]}) for name, values in data.items()
     }
     attributes = {
         "format": FORMAT,
         "version": VERSION,
-        **asdict(options),
-        **{name: "none" if value is None else value for name, value in asdict(run).items()},
+        **{
+            name: "none" if value is None else value
+            for name, value in (asdict(options) | asdict(run)).items()
+        },
+        **(model.solver.facts(model.state) if hasattr(model.solver, "facts") else {}),
         "squared_error": exact.squared_error,
         "relative_error": exact.relative_error,
         "eckart_young": bound,

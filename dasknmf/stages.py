@@ -208,7 +208,9 @@ class Session:
         for model in models:
             if not model.sketched:
                 model.sketched, model.sketch_reason = len(model.objective), model.stop_reason
-                model.state, model.stop_reason = None, ""
+                model.stop_reason = ""
+                if self.run.polish:
+                    model.before, model.state = model.state, None
         if self.run.polish:
             self.iterate(models, most=self.run.polish, snapshot=snapshot)
         for model in models:

@@ -21,7 +21,7 @@ from dasknmf.fitting import Execution
 from dasknmf.kept import KeptBatches
 from dasknmf.matrices import as_matrix
 from dasknmf.model import balance
-from dasknmf.options import PENALTIES, RunOptions, SurveyOptions
+from dasknmf.options import PARAMETERS, PENALTIES, RunOptions, SurveyOptions
 from dasknmf.stages import Session, forgetting, plan_run
 from dasknmf.survey_dataset import Found, survey_dataset
 
@@ -66,7 +66,8 @@ def survey(
     **options
         Other fields of :class:`dasknmf.options.SurveyOptions` (``solver``, ``seed``, ``init``, ``held_out``,
         ``held_out_restarts``, ``warm_start``, ``consensus``), of :class:`dasknmf.options.RunOptions`
-        (``max_iter``, ``tol``, ``polish``, …; see :data:`DEFAULTS`), penalties (``l1_W``, …), and, without
+        (``max_iter``, ``tol``, ``polish``, …; see :data:`DEFAULTS`), penalties (``l1_W``, …), parameters of
+        the solver (``beta``, …), and, without
         ``execution``, of :class:`dasknmf.fitting.Execution` (``scheduler``, ``memory_limit``, ``checkpoint``, …).
 
     Returns
@@ -113,12 +114,13 @@ def _split(
 ) -> tuple[SurveyOptions, RunOptions]:
     of_survey = {f.name for f in fields(SurveyOptions)} - {"n_components", "restarts", "penalties"}
     of_run = {f.name for f in fields(RunOptions)} - {"exact", "bound"}
-    unknown = sorted(set(options) - of_survey - of_run - set(PENALTIES))
+    of_model = (*PENALTIES, *PARAMETERS)
+    unknown = sorted(set(options) - of_survey - of_run - set(of_model))
     if unknown:
-        there = ", ".join(sorted(of_survey | of_run | set(PENALTIES)))
+        there = ", ".join(sorted(of_survey | of_run | set(of_model)))
         msg = f"option {unknown[0]!r} of a survey is not known; there are: {there}"
         raise InputError(msg)
-    penalties = {name: options[name] for name in PENALTIES if name in options}
+    penalties = {name: options[name] for name in of_model if name in options}
     run = RunOptions(**{**DEFAULTS, **{name: options[name] for name in of_run if name in options}})
     own = {name: options[name] for name in of_survey if name in options}
     ranks: Any = n_components

@@ -27,15 +27,23 @@ if TYPE_CHECKING:
 
 def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add every field of ModelOptions and RunOptions that has no option of its own."""
-    from dasknmf.options import STARTS, ModelOptions, RunOptions
+    from dasknmf.options import PARAMETERS, STARTS, ModelOptions, RunOptions
 
-    choices = {"init": [start for start in STARTS if start != "given"], "diagonal": ["keep", "ignore"]}
+    choices: dict[str, Any] = {
+        "init": [start for start in STARTS if start != "given"],
+        "diagonal": ["keep", "ignore"],
+        **PARAMETERS,
+    }
     helps = {
         "init": (
-            "Start; auto is nndsvd, nndsvda for mu, which do not depend on --seed. Restarts need random_acol, means of "
-            "random columns of the network, or random."
+            "Start; auto is nndsvd, nndsvda for solvers that multiply, which do not depend on --seed. Restarts need "
+            "random_acol, means of random columns of the network, or random."
         ),
         "diagonal": "ignore leaves the diagonal out of the objective.",
+        "alpha": "Coupling of symhals and anls-sym, which else grows.",
+        "beta": "Sparsity of one factor, for snmf.  [default: 0.01]",
+        "eta": "Smallness of the other, for snmf.  [default: the mean weight of an edge drawn by weight]",
+        "variant": "Which factor snmf makes sparse: R for H, L for W.  [default: R]",
         "max_iter": "Most iterations, on the sketch, or with --exact on the network.",
         "tol": "Stop at this norm of the projected gradient, relative to A·X.",
         "tol_objective": "Stop when ten iterations lower the objective by less than this share.",
@@ -55,7 +63,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
             continue
         flag = "--" + field.name.replace("_", "-").lower()
         settings: dict[str, Any] = {"default": field.default, "show_default": field.default is not None}
-        if field.name in choices:
+        if choices.get(field.name):
             settings["type"] = click.Choice(choices[field.name])
         elif isinstance(field.default, bool):
             flag = f"{flag}/--no-{field.name}"
@@ -71,7 +79,11 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-k", "--n-components", type=Numbers(), required=True, help="Rank; several share every read.")
 @click.option("-o", "--output", required=True, help="Where the factors go, a path or URL.")
 @click.option(
-    "--solver", type=Names(), default="hals", show_default=True, help="hals or mu; several with commas."
+    "--solver",
+    type=Names(),
+    default="hals",
+    show_default=True,
+    help="Algorithm, such as hals, bpp or symhals; several with commas.",
 )
 @click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of the random start.")
 @_fit_options

@@ -6,14 +6,24 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import InputError
+from dasknmf.solvers.anls_sym import ANLSSym
+from dasknmf.solvers.bpp import BPP
 from dasknmf.solvers.hals import HALS
+from dasknmf.solvers.lee import Lee
 from dasknmf.solvers.mu import MU
+from dasknmf.solvers.snmf import SNMF
+from dasknmf.solvers.symhals import SymHALS
+from dasknmf.solvers.symline import SymLine
+from dasknmf.solvers.symmu import SymMU
+from dasknmf.solvers.trifactor import TriFactor
 
 if TYPE_CHECKING:
     from dasknmf.options import ModelOptions
     from dasknmf.solvers.face import Solver
 
-SOLVERS: dict[str, type[Any]] = {solver.name: solver for solver in (HALS, MU)}
+SOLVERS: dict[str, type[Any]] = {
+    solver.name: solver for solver in (HALS, MU, BPP, SNMF, Lee, SymHALS, SymLine, SymMU, ANLSSym, TriFactor)
+}
 
 
 def solver_class(name: str) -> type[Any]:
