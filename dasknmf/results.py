@@ -30,7 +30,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "H": (("factor", "gene"), "right factor, rows balanced"),
     "scale": (
         ("factor",),
-        "‖w_j‖·‖h_j‖, by which factors are ordered; where H = Wᵀ, d of V diag(d) Vᵀ, columns v_j = w_j / √d_j of norm 1",
+        "‖w_j‖·‖h_j‖, by which factors are ordered; where H = Wᵀ, d of V diag(d) Vᵀ, v_j = w_j / √d_j of norm 1",
     ),
     "core": (("factor", "partner"), "of trifactor alone: S of A ≈ W S Wᵀ, for which H = S Wᵀ"),
     "gauge": (("factor",), "‖w_j‖ / ‖h_j‖ as the algorithm left it, before balancing"),
@@ -111,6 +111,7 @@ def fit_dataset(
             "gene": genes.astype(object),
             "factor": np.arange(len(scale)),
             "iteration": np.arange(1, len(model.objective) + 1),
+            **({} if core is None else {"partner": np.arange(len(scale))}),
         },
         attrs=attributes,
     )

@@ -40,7 +40,13 @@ class BPP(Alternating):
 
 
 def best_rows(
-    F: NDArray[Any], Y: NDArray[Any], G: NDArray[Any], *, l1: float = 0.0, l2: float = 0.0
+    F: NDArray[Any],
+    Y: NDArray[Any],
+    G: NDArray[Any],
+    *,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    most_rounds: int | None = None,
 ) -> NDArray[Any]:
     """Return argmin over X ≥ 0 of ½ tr X(G + l2)Xᵀ − ⟨X, Y − l1⟩, of the type of F.
 
@@ -52,9 +58,12 @@ def best_rows(
 
     kind = F.dtype.type
     curvature = G.astype(np.float64) + l2 * np.eye(len(G))
-    exact, solved = nnls_rows(F, Y.astype(np.float64) - l1, curvature, precision=float(np.finfo(kind).eps))
+    right, precision = Y.astype(np.float64) - l1, float(np.finfo(kind).eps)
+    exact, solved = nnls_rows(F, right, curvature, most_rounds=most_rounds, precision=precision)
     new = exact.astype(kind)
     if not solved.all():
-        old, right, gram = (np.ascontiguousarray(array, dtype=kind) for array in (F[~solved], Y[~solved], G))
-        new[~solved] = hals_rows(old, right, gram, kind(l1), kind(l2))
+        old, product, gram = (
+            np.ascontiguousarray(array, dtype=kind) for array in (F[~solved], Y[~solved], G)
+        )
+        new[~solved] = hals_rows(old, product, gram, kind(l1), kind(l2))
     return new

@@ -89,7 +89,7 @@ def row_sums(
 
 
 @compiled
-def core_passes(S: NDArray[Any], G: NDArray[Any], B: NDArray[Any], passes: int) -> NDArray[Any]:
+def core_passes(S: NDArray[Any], G: NDArray[Any], B: NDArray[Any], passes: int, kept: float) -> NDArray[Any]:
     """Return S = Sᵀ ≥ 0 after passes of coordinate descent on ½ ⟨S, G S G⟩ − ⟨B, S⟩.
 
     An entry beside the diagonal moves with its mirror image.
@@ -100,8 +100,11 @@ def core_passes(S: NDArray[Any], G: NDArray[Any], B: NDArray[Any], passes: int) 
         All symmetric.
     passes : int
         At most; it ends when none changes anything.
+    kept : float
+        Share of itself that every entry keeps at least.
     """
     k = len(S)
+    least = kept * S
     S = S.copy()
     rest = G @ S @ G - B
     for _ in range(passes):
@@ -111,10 +114,10 @@ def core_passes(S: NDArray[Any], G: NDArray[Any], B: NDArray[Any], passes: int) 
                 curvature = G[i, i] * G[j, j] + G[i, j] * G[i, j]
                 if curvature <= 0:
                     continue
-                # on the diagonal, half of 2 G_ii² and half of twice the slope
+                # beside the diagonal slope and curvature are twice these, on it the curvature is half of it
                 old = S[i, j]
-                slope = 2 * rest[i, j] / curvature
-                new = max(0.0, old - slope)
+                slope = rest[i, j] / curvature
+                new = max(least[i, j], old - (2 * slope if i == j else slope))
                 step = new - old
                 if step == 0:
                     continue

@@ -45,6 +45,8 @@ class DirectedState:
         An iteration is a search and a step, one in ``REFRESH`` begins with the other two.
     step : float
         How far to go along D.
+    earlier : int
+        Iterations on the sketch of A.
     scale : ndarray, shape (k,)
         By what columns of W are multiplied after the step.
     """
@@ -57,6 +59,7 @@ class DirectedState:
     diagonal: bool = True
     phase: str = "product"
     step: float = 0.0
+    earlier: int = 0
     iteration: int = 0
     objective: float = float("nan")
     squared_error: float = float("nan")
@@ -87,9 +90,9 @@ class Directed(ABC):
 
     @abstractmethod
     def best_core(
-        self, core: NDArray[np.float64], gram: NDArray[np.float64], product: NDArray[np.float64]
+        self, state: DirectedState, gram: NDArray[np.float64], product: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return an S that is as good or better than the one given, for WᵀW and WᵀAW."""
+        """Return an S that is as good or better than that of the state, for WᵀW and WᵀAW."""
 
     @abstractmethod
     def scale_of(self, gram: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -121,7 +124,7 @@ class Directed(ABC):
 
     def carry_on(self, state: DirectedState, before: DirectedState) -> DirectedState:
         """Return the first state on A with the S that was found on its sketch."""
-        return replace(state, core=before.core)
+        return replace(state, core=before.core, earlier=before.earlier + before.iteration)
 
     def restore(self, saved: dict[str, Any]) -> DirectedState:
         """Return the state of a checkpoint."""
@@ -181,7 +184,7 @@ class Directed(ABC):
         """Return the next state."""
         product = (sums["product"] + sums["product"].T) / 2
         if state.phase == "product":
-            core = self.best_core(state.core, state.gram, product)
+            core = self.best_core(state, state.gram, product)
             return replace(state, core=core, product=product, phase="direction")
         if state.phase == "search":
             return self._search(state, sums)
@@ -214,9 +217,11 @@ class Directed(ABC):
         step = best_step(products, grams, state.core)
         powers = (1.0, step, step**2)
         product, gram = (sum(p * M for p, M in zip(powers, of, strict=True)) for of in (products, grams))
-        core = self.best_core(state.core, gram, product)
+        core = self.best_core(state, gram, product)
         scale = self.scale_of(gram)
-        return replace(state, step=step, scale=scale, core=core / np.outer(scale, scale), phase="step")
+        both = np.outer(scale, scale)
+        # the Gram after the step: the direction after it is found before W itself has been summed
+        return replace(state, step=step, scale=scale, core=core / both, gram=gram * both, phase="step")
 
 
 def best_step(

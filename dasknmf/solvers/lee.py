@@ -140,11 +140,14 @@ class Lee:
             )
         scale = 1 / sums["columns"]
         gradient, product = state.half_gradient + sums["gradient"], state.half_product + sums["product"]
+        relative = float(np.sqrt(gradient / product)) if product > 0 else 0.0
+        # also a minimum is left where columns do not sum to one, so that both must have settled
+        moved = float(np.abs(sums["columns"] - 1).max())
         return replace(
             state,
             half=0,
             iteration=state.iteration + 1,
             scale=scale,
             gram_W=sums["gram"] * np.outer(scale, scale),
-            relative_gradient=float(np.sqrt(gradient / product)) if product > 0 else 0.0,
+            relative_gradient=max(relative, moved),
         )

@@ -12,6 +12,8 @@ from dasknmf.solvers.directed import Directed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dasknmf.solvers.directed import DirectedState
+
 
 @dataclass(frozen=True)
 class SymLine(Directed):
@@ -33,12 +35,12 @@ class SymLine(Directed):
 
     def best_core(
         self,
-        core: NDArray[np.float64],
+        state: DirectedState,
         gram: NDArray[np.float64],  # noqa: ARG002
         product: NDArray[np.float64],  # noqa: ARG002
     ) -> NDArray[np.float64]:
         """Return the identity that it is."""
-        return core
+        return state.core
 
     def scale_of(self, gram: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ones: there is no S to make up for anything else."""
