@@ -29,8 +29,8 @@ class NMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     ----------
     n_components : int
         Rank; at most the number of genes is used.
-    solver : {"hals", "mu"}
-        Algorithm.
+    solver : str
+        Algorithm, see :class:`dasknmf.options.ModelOptions`.
     init : {"auto", "random", "random_acol", "nndsvd", "nndsvda"}
         Start.
     l1_W, l1_H, l2_W, l2_H : float

@@ -39,7 +39,7 @@ from dasknmf.errors import InputError, MissingDependencyError
     "--figure", help="PNG, SVG or PDF.  [default: beside a local output, where matplotlib is there]"
 )
 @click.option("--table", help="TSV of one row a rank; it is printed in any case.")
-@click.option("--solver", default="hals", show_default=True, help="hals or mu.")
+@click.option("--solver", default="hals", show_default=True, help="Algorithm, such as hals.")
 @click.option(
     "--init",
     type=click.Choice(["random_acol", "random"]),
