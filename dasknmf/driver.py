@@ -146,6 +146,8 @@ class Run:
         for index, sums in total_of(parts).items():
             model = self.models[index]
             model.state = model.solver.start(sums, self.known)
+            if model.before is not None and hasattr(model.solver, "carry_on"):
+                model.state = model.solver.carry_on(model.state, model.before)
 
     def _round(self) -> None:
         """One sweep, one update of every live model."""
@@ -206,12 +208,14 @@ class Run:
             )
             raise DasknmfError(msg)
         options, past = self._limits(model), model.objective[model.sketched :]
+        settles = not getattr(model.state, "annealing", False)
         if stopped := getattr(model.state, "stopped", ""):
             model.stop_reason, model.converged = stopped, True
-        elif options.tol > 0 and model.state.relative_gradient <= options.tol:
+        elif settles and options.tol > 0 and model.state.relative_gradient <= options.tol:
             model.stop_reason, model.converged = "projected gradient below tol", True
         elif (
-            options.tol_objective > 0
+            settles
+            and options.tol_objective > 0
             and len(past) > WINDOW
             # the first that is not of the start, of which the size says nothing
             and past[-1 - WINDOW] - past[-1] <= options.tol_objective * past[int(model.solver.looks_back)]

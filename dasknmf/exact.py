@@ -46,7 +46,7 @@ def sum_of_squares_of(operator: Operator, *, diagonal: bool) -> float:
 def known_of(operator: Operator, *, diagonal: bool) -> Known:
     """Return what solvers may know of A, over the entries that count."""
     trace = 0.0 if diagonal else float(np.asarray(operator.diagonal, np.float64).sum())
-    return Known(operator.n, sum_of_squares_of(operator, diagonal=diagonal), operator.total - trace)
+    return Known(operator.n, sum_of_squares_of(operator, diagonal=diagonal), operator.total - trace, diagonal)
 
 
 def exact_errors(

@@ -16,7 +16,7 @@ from dasknmf.events import RunEnded, RunStarted
 from dasknmf.exact import divergences, exact_errors
 from dasknmf.matrices import Given, as_matrix
 from dasknmf.methods import decompose, needs_sketch, own_sketches
-from dasknmf.model import Exact, Model, balance
+from dasknmf.model import Exact, Model, balance, balanced_core
 from dasknmf.planning import forgetting, plan_run
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
@@ -226,8 +226,11 @@ def _datasets(
         if isinstance(one, Decomposition):
             gauges.append({})
             continue
-        one.rows, scale, gauge = balance(one.factors)
+        factors, core = one.factors, getattr(one.solver, "core", None)
+        one.rows, scale, gauge = balance(factors)
         gauges.append({"scale": scale, "gauge": gauge})
+        if core is not None:
+            gauges[-1]["core"] = balanced_core(core(one.state), factors)
     operator, given = session.operator, session.given
     exact = _ends(session, made, options.models)
     bytes_per_read = operator.plan.weight

@@ -82,9 +82,9 @@ def nmf(
     progress : callable, optional
         Receives :mod:`dasknmf.events`; :class:`dasknmf.progress.LogLines` writes them to the log.
     **options
-        Fields of :class:`dasknmf.options.ModelOptions` and :class:`dasknmf.options.RunOptions`:
-        ``l1_W, l1_H, l2_W, l2_H, theta, floor, connectivity, max_iter, tol, tol_objective, max_seconds,
-        diagonal, bound, exact, polish``.
+        Fields of :class:`dasknmf.options.ModelOptions` and :class:`dasknmf.options.RunOptions`,
+        and parameters of some solvers, see :data:`dasknmf.parameters.PARAMETERS`: ``l1_W, l1_H, l2_W, l2_H,
+        max_iter, tol, tol_objective, max_seconds, diagonal, bound, exact, polish`` and more.
 
     Returns
     -------

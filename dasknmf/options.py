@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dasknmf.errors import InputError, not_negative, one_of, whole
 from dasknmf.parameters import PARAMETERS, PENALTIES, check_parameters
-from dasknmf.solvers import fits_sketch, is_direct, is_seeded, solver_class, solver_of
+from dasknmf.solvers import is_direct, is_seeded, solver_class, solver_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 Start = Literal["auto", "random", "random_acol", "nndsvd", "nndsvda", "given", "none"]
 #: Starts that differ from seed to seed, and what they are called in the name of a model.
 RANDOM = {"random": "seed", "random_acol": "acol"}
-#: With more of it held out, what is left is another network.
-MOST_HELD_OUT = 0.5
 STARTS: tuple[str, ...] = ("auto", "random", "random_acol", "nndsvd", "nndsvda", "given")
 
 
@@ -41,7 +39,7 @@ class ModelOptions:
     passes : int, optional
         Of ``hals``: how often the columns of a factor are updated with one product with A; by default 4.
     l1_W, l1_H, l2_W, l2_H : float
-        Those of ``hals`` and ``mu`` minimise ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
+        ``hals``, ``mu`` and ``bpp`` minimise ½‖A − WH‖² + l1_W ΣW + ½ l2_W ‖W‖² + l1_H ΣH + ½ l2_H ‖H‖².
     theta : float, optional
         Smoothing of ``nsnmf``, from 0 to below 1; 0.5 if not given.
     floor : float, optional
@@ -49,7 +47,14 @@ class ModelOptions:
     connectivity : int, optional
         ``brunet`` and ``nsnmf`` stop when so many checks in a row, one every ten iterations, found the same genes
         together; 40 if not given, 0 never does.
-    iterations, alpha, sets : optional
+    alpha : float, optional
+        Coupling of ``symhals`` and ``anls-sym``; by default it grows, see :class:`dasknmf.solvers.coupled.Coupled`. Of
+        ``cogaps``, atoms a bin.
+    beta, eta : float, optional
+        Sparsity of one factor and size of the other for ``snmf``; see :class:`dasknmf.solvers.snmf.SNMF`.
+    variant : {"R", "L"}, optional
+        Whether ``snmf`` makes H sparse (R, the default) or W (L).
+    iterations, sets : optional
         Of ``cogaps``, see :class:`dasknmf.solvers.direct.CoGAPS`.
     tau : float, optional
         Of ``spectral`` alone, see :class:`dasknmf.solvers.direct.Spectral`.
@@ -71,6 +76,9 @@ class ModelOptions:
     theta: float | None = None
     floor: float | None = None
     connectivity: int | None = None
+    beta: float | None = None
+    eta: float | None = None
+    variant: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse values no fit can have."""
@@ -193,90 +201,6 @@ class FitOptions:
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values, for attributes, checkpoints and comparison."""
         return {"models": [asdict(model) for model in self.models], "run": asdict(self.run)}
-
-
-@dataclass(frozen=True)
-class SurveyOptions:
-    """What a survey of ranks fits.
-
-    Parameters
-    ----------
-    n_components : sequence of int
-        The ranks.
-    restarts : int
-        Fits of each rank, from different starts.
-    solver : str
-        Algorithm of all of them.
-    seed : int
-        Restart r has the seed ``seed + r``; also of the mask, the samples and the bootstraps.
-    init : {"random_acol", "random"}
-        Starts; see :class:`ModelOptions`.
-    held_out : float
-        Share of the pairs of genes that is held out; 0 holds out none.
-    held_out_restarts : int
-        Fits of each rank without what is held out; the one that fits best what it sees is judged.
-    warm_start : bool
-        Start each rank of a restart from its factors of the rank below, and new ones. Restarts then differ less.
-    consensus : {"medoid", "mean"}
-        Which factors of each rank are returned; see :func:`dasknmf.consensus`.
-    penalties : dict
-        ``l1_W, l1_H, l2_W, l2_H`` of all models.
-    """
-
-    n_components: tuple[int, ...]
-    restarts: int = 10
-    solver: str = "hals"
-    seed: int = 0
-    init: Start = "random_acol"
-    held_out: float = 0.05
-    held_out_restarts: int = 3
-    warm_start: bool = False
-    consensus: Literal["medoid", "mean"] = "medoid"
-    penalties: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Refuse values no survey can have."""
-        given = self.n_components
-        ranks = [given] if hasattr(given, "__index__") else list(given)
-        whole_ranks = sorted({whole("n_components", rank, least=1) for rank in ranks})
-        if not whole_ranks:
-            msg = "n_components: there is no rank; give some, such as range(2, 17)"
-            raise InputError(msg)
-        object.__setattr__(self, "n_components", tuple(whole_ranks))
-        for name, least in (("restarts", 1), ("seed", 0), ("held_out_restarts", 1)):
-            object.__setattr__(self, name, whole(name, getattr(self, name), least=least))
-        if is_direct(self.solver):
-            msg = (
-                f"solver '{self.solver}' is no iteration, so it has no restarts to survey; fit it beside the survey: "
-                f"dasknmf fit NETWORK -k 2:17 --solver {self.solver} -o FITS"
-            )
-            raise InputError(msg)
-        one_of("init", self.init, tuple(RANDOM))
-        one_of("consensus", self.consensus, ("medoid", "mean"))
-        if not fits_sketch(self.solver):
-            msg = (
-                f"solver='{self.solver}': a survey fits on the sketch of A, and this solver needs A itself; survey "
-                "with solver='hals', or fit ranks and seeds together: dasknmf.nmf_many(network, "
-                f"[{{'n_components': 8, 'solver': '{self.solver}', 'init': 'random_acol', 'seed': 0}}, …])"
-            )
-            raise InputError(msg)
-        object.__setattr__(self, "held_out", not_negative("held_out", self.held_out))
-        if self.held_out > MOST_HELD_OUT:
-            msg = f"held_out={self.held_out:g}: needs a share of the gene pairs from 0 to {MOST_HELD_OUT}"
-            raise InputError(msg)
-
-    def models(self, restarts: int, *, first: int = 0) -> tuple[ModelOptions, ...]:
-        """Return the models of all ranks, ``restarts`` of each, rank by rank."""
-        penalties: dict[str, Any] = dict(self.penalties)
-        return tuple(
-            ModelOptions(k, solver=self.solver, seed=self.seed + first + r, init=self.init, **penalties)
-            for k in self.n_components
-            for r in range(restarts)
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the options as plain values."""
-        return {**asdict(self), "n_components": list(self.n_components), "penalties": dict(self.penalties)}
 
 
 def split_options(given: Mapping[str, Any]) -> tuple[dict[str, Any], RunOptions]:

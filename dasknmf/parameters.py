@@ -41,7 +41,16 @@ PARAMETERS: dict[str, Parameter] = {
         "whole", "Of cogaps: iterations of equilibration, and as many of sampling.  [default: 1000]"
     ),
     "alpha": Parameter(
-        "number", "Of cogaps: atoms a bin expected before the data are seen.  [default: 0.01]"
+        "number",
+        "Of symhals and anls-sym: coupling, which else grows; of cogaps: atoms a bin expected before the data are "
+        "seen.  [default of cogaps: 0.01]",
+    ),
+    "beta": Parameter("number", "Of snmf: sparsity of one factor.  [default: 0.01]"),
+    "eta": Parameter(
+        "number", "Of snmf: smallness of the other.  [default: the mean weight of an edge drawn by weight]"
+    ),
+    "variant": Parameter(
+        ("R", "L"), "Of snmf: which factor it makes sparse, R for H, L for W.  [default: R]"
     ),
     "sets": Parameter("whole", "Of cogaps: sets of genes, each a task; 0 is one chain of all.  [default: 0]"),
     "tau": Parameter(

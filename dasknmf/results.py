@@ -30,7 +30,11 @@ VERSION = "1.0"
 VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "W": (("gene", "factor"), "left factor, columns balanced: ‖w_j‖ = ‖h_j‖"),
     "H": (("factor", "gene"), "right factor, rows balanced"),
-    "scale": (("factor",), "‖w_j‖·‖h_j‖, by which factors are ordered"),
+    "scale": (
+        ("factor",),
+        "‖w_j‖·‖h_j‖, by which factors are ordered; where H = Wᵀ, d of V diag(d) Vᵀ, v_j = w_j / √d_j of norm 1",
+    ),
+    "core": (("factor", "partner"), "of trifactor alone: S of A ≈ W S Wᵀ, for which H = S Wᵀ"),
     "gauge": (("factor",), "‖w_j‖ / ‖h_j‖ as the algorithm left it, before balancing"),
     "objective": (
         ("iteration",),
@@ -56,7 +60,11 @@ def fit_attributes(options: ModelOptions, run: RunOptions, exact: Exact, bound: 
     """Return what the attributes of every result say: options, the exact error, the bound beside it, versions."""
     of_model = {name: value for name, value in asdict(options).items() if value is not None}
     # what the solver took where nothing was given
-    own = {name: value for name, value in vars(solver_of(options)).items() if name in PARAMETERS}
+    own = {
+        name: value
+        for name, value in vars(solver_of(options)).items()
+        if name in PARAMETERS and value is not None
+    }
     given = {**of_model, **own, **asdict(run)}
     plain = {name: int(value) if isinstance(value, bool) else value for name, value in given.items()}
     return {
@@ -77,6 +85,7 @@ def fit_dataset(
     genes: NDArray[np.object_],
     scale: NDArray[np.float64],
     gauge: NDArray[np.float64],
+    core: NDArray[np.float64] | None = None,
     options: ModelOptions,
     run: RunOptions,
     bound: float,
@@ -94,8 +103,10 @@ def fit_dataset(
         "relative_error": np.sqrt(np.array(model.squared_error) / (exact.sum_of_squares or 1.0)),
         "relative_gradient": np.array(model.gradient),
     }
+    if core is not None:
+        data["core"] = core
     long_names = {name: VARIABLES[name][1] for name in data}
-    if exact.divergence is not None:
+    if model.solver.looks_back:
         long_names["objective"] = f"{model.solver.minimises}, of the factors before each iteration"
         long_names["relative_error"] = "‖A − WH‖ / ‖A‖, of the factors before each iteration"
         long_names["relative_gradient"] = "how far from stationary each iteration found the factors"
@@ -105,6 +116,7 @@ def fit_dataset(
     attributes = {
         **fit_attributes(options, run, exact, bound),
         **({} if exact.divergence is None else {"divergence": exact.divergence}),
+        **(model.solver.facts(model.state) if hasattr(model.solver, "facts") else {}),
         "n_iter": len(model.objective),
         "n_iter_sketched": model.sketched,
         "stop_reason": model.stop_reason,
@@ -117,6 +129,7 @@ def fit_dataset(
             "gene": genes.astype(object),
             "factor": np.arange(len(scale)),
             "iteration": np.arange(1, len(model.objective) + 1),
+            **({} if core is None else {"partner": np.arange(len(scale))}),
         },
         attrs=attributes,
     )

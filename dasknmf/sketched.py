@@ -18,6 +18,7 @@ from dasknmf.model import Model
 from dasknmf.options import RunOptions
 from dasknmf.progress import silent
 from dasknmf.solvers import solver_class, solver_of
+from dasknmf.solvers.face import Known
 from dasknmf.solvers.initial import column_choice, nndsvd_start, random_acol_start, random_start
 from dasknmf.unseen import Diagonal
 
@@ -152,6 +153,7 @@ def fit_batch(
                 listener=listener,
                 seconds=max(0.0, time.time() - batch.began),
                 unseen=unseen,
+                known=Known(facts.n, facts.sum_of_squares, facts.total, facts.diagonal),
             ).go()
             made += models
     return made

@@ -211,7 +211,7 @@ class Session:
             if not model.sketched:
                 model.sketched, model.sketch_reason = len(model.objective), model.stop_reason
                 if self.run.polish:
-                    model.state, model.stop_reason = None, ""
+                    model.before, model.state, model.stop_reason = model.state, None, ""
         if not all(model.stop_reason for model in models):
             self.iterate(models, polish=self.run.polish, snapshot=snapshot)
         for model in fitted:

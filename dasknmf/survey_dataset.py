@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dasknmf.engine.mask import Mask
     from dasknmf.engine.sketch import Sketch
     from dasknmf.model import Exact, Model
-    from dasknmf.options import SurveyOptions
     from dasknmf.stages import Session
+    from dasknmf.survey_options import SurveyOptions
 
 #: Every variable a survey holds: its dimensions and what it is.
 VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {

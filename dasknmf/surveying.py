@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.analysis.consensus import consensus_factors
+from dasknmf.analysis.agreement import agreement
 from dasknmf.analysis.held_out import HeldOutCurve, held_out_curve
-from dasknmf.analysis.matching import restart_similarity
-from dasknmf.analysis.memberships import gene_stability
-from dasknmf.analysis.stability import restart_stability, silhouette
 from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.engine.mask import draw_mask
 from dasknmf.errors import InputError
@@ -21,11 +18,12 @@ from dasknmf.fitting import Execution
 from dasknmf.kept import KeptBatches
 from dasknmf.matrices import as_matrix
 from dasknmf.model import balance
-from dasknmf.options import RunOptions, SurveyOptions
-from dasknmf.parameters import PENALTIES
+from dasknmf.options import RunOptions
+from dasknmf.parameters import PARAMETERS, PENALTIES
 from dasknmf.planning import forgetting, plan_run
 from dasknmf.stages import Session
 from dasknmf.survey_dataset import Found, survey_dataset
+from dasknmf.survey_options import SurveyOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -66,9 +64,10 @@ def survey(
     execution : Execution, optional
         Where and how; by default made of ``options``. Its checkpoint is a folder.
     **options
-        Other fields of :class:`dasknmf.options.SurveyOptions` (``solver``, ``seed``, ``init``, ``held_out``,
+        Other fields of :class:`dasknmf.survey_options.SurveyOptions` (``solver``, ``seed``, ``init``, ``held_out``,
         ``held_out_restarts``, ``warm_start``, ``consensus``), of :class:`dasknmf.options.RunOptions`
-        (``max_iter``, ``tol``, ``polish``, …; see :data:`DEFAULTS`), penalties (``l1_W``, …), and, without
+        (``max_iter``, ``tol``, ``polish``, …; see :data:`DEFAULTS`), penalties (``l1_W``, …), parameters of
+        the solver (``beta``, …), and, without
         ``execution``, of :class:`dasknmf.fitting.Execution` (``scheduler``, ``memory_limit``, ``checkpoint``, …).
 
     Returns
@@ -115,12 +114,13 @@ def _split(
 ) -> tuple[SurveyOptions, RunOptions]:
     of_survey = {f.name for f in fields(SurveyOptions)} - {"n_components", "restarts", "penalties"}
     of_run = {f.name for f in fields(RunOptions)} - {"exact", "bound"}
-    unknown = sorted(set(options) - of_survey - of_run - set(PENALTIES))
+    of_model = (*PENALTIES, *PARAMETERS)
+    unknown = sorted(set(options) - of_survey - of_run - set(of_model))
     if unknown:
-        there = ", ".join(sorted(of_survey | of_run | set(PENALTIES)))
+        there = ", ".join(sorted(of_survey | of_run | set(of_model)))
         msg = f"option {unknown[0]!r} of a survey is not known; there are: {there}"
         raise InputError(msg)
-    penalties = {name: options[name] for name in PENALTIES if name in options}
+    penalties = {name: options[name] for name in of_model if name in options}
     run = RunOptions(**{**DEFAULTS, **{name: options[name] for name in of_run if name in options}})
     own = {name: options[name] for name in of_survey if name in options}
     ranks: Any = n_components
@@ -205,23 +205,8 @@ def _stages(session: Session, options: SurveyOptions, execution: Execution, mask
     by_rank = [
         [(model.rows["W"], model.rows["H"]) for model in group] for group in _groups(models, options.restarts)
     ]
-    measures, per_restart, consensus = [], [], []
-    for restarts in by_rank:
-        between = restart_similarity(restarts)
-        stability = restart_stability(between, seed=options.seed)
-        cophenetic, dispersion = gene_stability(restarts, seed=options.seed)
-        measures.append(
-            {
-                "stability": stability.mean,
-                "stability_low": stability.low,
-                "stability_high": stability.high,
-                "cophenetic": cophenetic,
-                "dispersion": dispersion,
-                "silhouette": silhouette(between).mean,
-            }
-        )
-        per_restart.append(stability.per_restart)
-        consensus.append(consensus_factors(restarts, method=options.consensus, seed=options.seed))
+    found = [agreement(restarts, method=options.consensus, seed=options.seed) for restarts in by_rank]
+    consensus = [one.consensus for one in found]
     rows = [model.rows for model in models]
     means: list[Rows] = []
     if options.consensus == "mean":
@@ -232,7 +217,16 @@ def _stages(session: Session, options: SurveyOptions, execution: Execution, mask
     of_consensus = ends[len(models) :] or [
         ends[place * options.restarts + made.medoid] for place, made in enumerate(consensus)
     ]
-    return Found(models, errors[: len(models)], consensus, of_consensus, measures, per_restart, curve, sketch)
+    return Found(
+        models,
+        errors[: len(models)],
+        consensus,
+        of_consensus,
+        [one.measures for one in found],
+        [one.per_restart for one in found],
+        curve,
+        sketch,
+    )
 
 
 def _groups(models: Sequence[Model], size: int) -> list[Sequence[Model]]:

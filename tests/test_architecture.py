@@ -24,7 +24,7 @@ FLOORS = [
     {"solvers"},
     {"parameters"},
     {"options", "catalogue", "events", "panels", "model", "unseen"},
-    {"driver", "progress", "sketching", "mixed"},
+    {"driver", "progress", "sketching", "mixed", "survey_options"},
     {"checkpoint", "results", "matrices", "exact", "sketched"},
     {"stages", "planning", "export", "kept", "decomposition"},
     {"references", "atomic"},

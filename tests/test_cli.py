@@ -135,7 +135,7 @@ def test_a_config_file_gives_defaults_that_the_command_line_overrides(folder: Pa
     assert [attributes[name] for name in ("n_components", "max_iter", "l1_W")] == [2, 5, 0.5]
     (folder / "run.yaml").write_text("rank: 2\n")
     refused = dasknmf_command("fit", "net.zarr", "--config", "run.yaml", "-o", "x.zarr", cwd=folder, check=1)
-    assert "'rank' is not an option of fit; there are: as_json, bound" in refused.stderr
+    assert "'rank' is not an option of fit; there are: alpha, as_json, beta, bound" in refused.stderr
 
 
 def test_a_config_file_may_hold_lists(folder: Path) -> None:

@@ -12,8 +12,9 @@ import dasknmf
 from dasknmf.errors import InputError
 from dasknmf.events import IterationEnded, RunStarted, SketchSwept
 from dasknmf.mixed import model_grid
-from dasknmf.options import ModelOptions, SurveyOptions
+from dasknmf.options import ModelOptions
 from dasknmf.progress import describe
+from dasknmf.survey_options import SurveyOptions
 from tests.conftest import planted
 from tests.references.networks import mixed, partition
 

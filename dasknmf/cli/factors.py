@@ -34,8 +34,8 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     helps = {
         **{name: parameter.does for name, parameter in PARAMETERS.items()},
         "init": (
-            "Start; auto is nndsvd, nndsvda for mu, which do not depend on --seed. Restarts need random_acol, means of "
-            "random columns of the network, or random."
+            "Start; auto is nndsvd, nndsvda for solvers that multiply, which do not depend on --seed. Restarts need "
+            "random_acol, means of random columns of the network, or random."
         ),
         "diagonal": "ignore leaves the diagonal out of the objective.",
         "max_iter": "Most iterations, on the sketch, or with --exact on the network.",

@@ -6,18 +6,41 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import InputError
+from dasknmf.solvers.anls_sym import ANLSSym
+from dasknmf.solvers.bpp import BPP
 from dasknmf.solvers.brunet import Brunet
 from dasknmf.solvers.direct import SVD, CoGAPS, RandomProjection, Spectral
 from dasknmf.solvers.hals import HALS
+from dasknmf.solvers.lee import Lee
 from dasknmf.solvers.mu import MU
 from dasknmf.solvers.nsnmf import NsNMF
+from dasknmf.solvers.snmf import SNMF
+from dasknmf.solvers.symhals import SymHALS
 from dasknmf.solvers.symkl import SymKL
+from dasknmf.solvers.symline import SymLine
+from dasknmf.solvers.symmu import SymMU
+from dasknmf.solvers.trifactor import TriFactor
 
 if TYPE_CHECKING:
     from dasknmf.options import ModelOptions
     from dasknmf.solvers.face import Solver
 
-SOLVERS: dict[str, type[Any]] = {solver.name: solver for solver in (HALS, MU, Brunet, NsNMF, SymKL)}
+_ITERATIVE = (
+    HALS,
+    BPP,
+    MU,
+    Lee,
+    SNMF,
+    Brunet,
+    NsNMF,
+    SymHALS,
+    SymLine,
+    ANLSSym,
+    SymMU,
+    SymKL,
+    TriFactor,
+)
+SOLVERS: dict[str, type[Any]] = {solver.name: solver for solver in _ITERATIVE}
 #: Those that give factors at once; what each does is in :mod:`dasknmf.methods`.
 DIRECT: dict[str, type[Any]] = {method.name: method for method in (SVD, Spectral, RandomProjection, CoGAPS)}
 

@@ -1,4 +1,4 @@
-"""What hals and mu share: W and H in turn, each row by row given a Gram, from one product with A.
+"""What most solvers share: W and H in turn, each row by row given a Gram, from one product with A.
 
 Because A = Aᵀ, A·Hᵀ updates W and A·W updates Hᵀ by the same rule; both factors are kept gene by factor.
 """
@@ -61,21 +61,8 @@ class AlternatingState:
 
 
 @dataclass(frozen=True)
-class Alternating(ABC):
-    """Minimises ½‖A − WH‖² + Σ l1_F·ΣF + ½ Σ l2_F·‖F‖², F = W, H, by updates of W and H in turn.
-
-    Parameters
-    ----------
-    l1_W, l1_H : float
-        Weights of the sums of entries: sparser factors.
-    l2_W, l2_H : float
-        Weights of the halved sums of squares: smaller, denser factors.
-    """
-
-    l1_W: float = 0.0
-    l1_H: float = 0.0
-    l2_W: float = 0.0
-    l2_H: float = 0.0
+class HalfSteps(ABC):
+    """Minimises ½‖A − WH‖² and what a solver adds to it by updates of W and H in turn."""
 
     name: ClassVar[str] = ""
     minimises: ClassVar[str] = "½‖A − WH‖²"
@@ -96,7 +83,7 @@ class Alternating(ABC):
             The rows of the factor.
         Y : ndarray, shape (rows, k)
             The same rows of A·X, X the other factor.
-        G : ndarray, shape (k, k)
+        G : ndarray of float64, shape (k, k)
             XᵀX.
         FG : ndarray, shape (rows, k)
             F·G, which the gradient needs too.
@@ -104,53 +91,74 @@ class Alternating(ABC):
             Penalties of this factor.
         """
 
+    def penalties(self, name: str, state: Any) -> tuple[float, float]:  # noqa: ARG002
+        """Return the weights of the sum of entries, and of half the sum of squares, of a factor."""
+        return 0.0, 0.0
+
+    def system(
+        self,
+        name: str,  # noqa: ARG002
+        Y: NDArray[Any],
+        X: NDArray[Any],  # noqa: ARG002
+        state: Any,
+    ) -> tuple[NDArray[Any], NDArray[np.float64]]:
+        """Return the Y and G of the least squares of a factor, given rows of A·X and X."""
+        gram: NDArray[np.float64] = state.gram
+        return Y, gram
+
+    def penalty(self, name: str, state: Any, sums: Sums) -> float:
+        """Return what a new factor adds to the objective by itself."""
+        l1, l2 = self.penalties(name, state)
+        return l1 * float(sums["entries"]) + l2 / 2 * float(np.trace(sums["gram"]))
+
     def rows_from(self, W: NDArray[Any], Ht: NDArray[Any]) -> Rows:
         """Return both factors."""
         return {"W": W, "H": Ht}
 
-    def factors(self, rows: Rows, state: AlternatingState) -> Rows:  # noqa: ARG002
+    def factors(self, rows: Rows, state: Any) -> Rows:  # noqa: ARG002
         """Return both factors."""
         return rows
 
     def measure(self, rows: Rows) -> Sums:
         """Return H's share of its Gram: W is updated first."""
-        return {"gram": _gram(rows["H"])}
+        return {"gram": gram_of(rows["H"])}
 
-    def start(self, sums: Sums, known: Known) -> AlternatingState:
+    def start(self, sums: Sums, known: Known) -> Any:
         """Return the state before the first iteration."""
         return AlternatingState(gram=sums["gram"], sum_of_squares=known.sum_of_squares)
 
-    def restore(self, saved: dict[str, Any]) -> AlternatingState:
+    def restore(self, saved: dict[str, Any]) -> Any:
         """Return the state of a checkpoint."""
         return AlternatingState(**saved)
 
-    def wants(self, state: AlternatingState) -> Want:  # noqa: ARG002
+    def wants(self, state: Any) -> Want:  # noqa: ARG002
         """Return that each half-iteration wants a product."""
         return "product"
 
-    def asks(self, rows: Rows, state: AlternatingState) -> NDArray[Any]:
+    def asks(self, rows: Rows, state: Any) -> NDArray[Any]:
         """Return H, to update W, or W, to update H."""
         return rows["H" if state.half == 0 else "W"]
 
-    def update_rows(self, rows: Rows, AX: NDArray[Any], state: AlternatingState) -> tuple[Rows, Sums]:
+    def update_rows(self, rows: Rows, AX: NDArray[Any], state: Any) -> tuple[Rows, Sums]:
         """Update a row panel of the factor that is next."""
         from dasknmf.solvers.compiled import row_sums
 
-        name, l1, l2 = self._next(state)
+        name, other = _next(state)
+        l1, l2 = self.penalties(name, state)
         old = rows[name]
         kind = old.dtype.type
-        G = state.gram.astype(old.dtype)
         new = np.empty_like(old)
         total = np.zeros(4)
-        gram = np.zeros(G.shape)
+        gram = np.zeros(state.gram.shape)
         step = max(1, BLOCK // old.shape[1])
         for first in range(0, len(old), step):
             block = slice(first, first + step)
-            F, Y = np.ascontiguousarray(old[block]), np.ascontiguousarray(AX[block], dtype=old.dtype)
-            FG = F @ G
+            Y, G = self.system(name, AX[block], rows[other][block], state)
+            F, Y = np.ascontiguousarray(old[block]), np.ascontiguousarray(Y, dtype=old.dtype)
+            FG = F @ G.astype(old.dtype)
             made = self.update(F, Y, G, FG, l1=l1, l2=l2)
             total += row_sums(F, FG, Y, made, kind(l1), kind(l2))
-            gram += _gram(made)
+            gram += gram_of(made)
             new[block] = made
         gradient, cross, product, entries = map(float, total)
         sums = {
@@ -162,14 +170,13 @@ class Alternating(ABC):
         }
         return {**rows, name: new}, sums
 
-    def reduce(self, state: AlternatingState, sums: Sums) -> AlternatingState:
+    def reduce(self, state: Any, sums: Sums) -> Any:
         """Return the next state; after H's half it holds the objective of the new W and H.
 
         ‖A − WH‖² = ‖A‖² − 2⟨A·W, Hᵀ⟩ + ⟨WᵀW, HHᵀ⟩, in float64 because it cancels. Where entries of A
         do not count, ``sums["unseen"]`` holds the correction.
         """
-        _, l1, l2 = self._next(state)
-        penalty = l1 * sums["entries"] + l2 / 2 * float(np.trace(sums["gram"]))
+        penalty = self.penalty(_next(state)[0], state, sums)
         if state.half == 0:
             return replace(
                 state,
@@ -198,10 +205,35 @@ class Alternating(ABC):
             relative_gradient=float(np.sqrt(gradient / product)) if product > 0 else 0.0,
         )
 
-    def _next(self, state: AlternatingState) -> tuple[str, float, float]:
-        return ("W", self.l1_W, self.l2_W) if state.half == 0 else ("H", self.l1_H, self.l2_H)
+
+@dataclass(frozen=True)
+class Alternating(HalfSteps):
+    """Minimises ½‖A − WH‖² + Σ l1_F·ΣF + ½ Σ l2_F·‖F‖², F = W, H, by updates of W and H in turn.
+
+    Parameters
+    ----------
+    l1_W, l1_H : float
+        Weights of the sums of entries: sparser factors.
+    l2_W, l2_H : float
+        Weights of the halved sums of squares: smaller, denser factors.
+    """
+
+    l1_W: float = 0.0
+    l1_H: float = 0.0
+    l2_W: float = 0.0
+    l2_H: float = 0.0
+
+    def penalties(self, name: str, state: Any) -> tuple[float, float]:  # noqa: ARG002
+        """Return the weights of the sum of entries, and of half the sum of squares, of a factor."""
+        return (self.l1_W, self.l2_W) if name == "W" else (self.l1_H, self.l2_H)
 
 
-def _gram(F: NDArray[Any]) -> NDArray[np.float64]:
+def _next(state: AlternatingState) -> tuple[str, str]:
+    """Return the factor that is updated, and the other one."""
+    return ("W", "H") if state.half == 0 else ("H", "W")
+
+
+def gram_of(F: NDArray[Any]) -> NDArray[np.float64]:
+    """Return FᵀF, in float64."""
     exact = F.astype(np.float64)
     return np.asarray(exact.T @ exact)

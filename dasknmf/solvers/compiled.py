@@ -92,3 +92,51 @@ def row_sums(
             product[j] += np.float64(y) * np.float64(y)
             entries[j] += np.float64(new[r, j])
     return gradient.sum(), cross.sum(), product.sum(), entries.sum()
+
+
+@compiled
+def core_passes(S: NDArray[Any], G: NDArray[Any], B: NDArray[Any], passes: int, kept: float) -> NDArray[Any]:
+    """Return S = Sᵀ ≥ 0 after passes of coordinate descent on ½ ⟨S, G S G⟩ − ⟨B, S⟩.
+
+    An entry beside the diagonal moves with its mirror image.
+
+    Parameters
+    ----------
+    S, G, B : ndarray of float64, shape (k, k)
+        All symmetric.
+    passes : int
+        At most; it ends when none changes anything.
+    kept : float
+        Share of itself that every entry keeps at least.
+    """
+    k = len(S)
+    least = kept * S
+    S = S.copy()
+    rest = G @ S @ G - B
+    for _ in range(passes):
+        moved = False
+        for i in range(k):
+            for j in range(i, k):
+                curvature = G[i, i] * G[j, j] + G[i, j] * G[i, j]
+                if curvature <= 0:
+                    continue
+                # beside the diagonal slope and curvature are twice these, on it the curvature is half of it
+                old = S[i, j]
+                slope = rest[i, j] / curvature
+                new = max(least[i, j], old - (2 * slope if i == j else slope))
+                step = new - old
+                if step == 0:
+                    continue
+                moved = True
+                S[i, j] = S[j, i] = new
+                if i == j:
+                    for a in range(k):
+                        for b in range(k):
+                            rest[a, b] += step * G[a, i] * G[i, b]
+                else:
+                    for a in range(k):
+                        for b in range(k):
+                            rest[a, b] += step * (G[a, i] * G[j, b] + G[a, j] * G[i, b])
+        if not moved:
+            break
+    return S

@@ -20,11 +20,15 @@ RATIOS: tuple[Want, ...] = ("ratio", "scored ratio")
 
 @dataclass(frozen=True)
 class Known:
-    """What a solver may know of A before any product: its size, ‖A‖² and ΣA, over the entries that count."""
+    """What a solver may know of A before any product: its size, ‖A‖² and ΣA, over the entries that count.
+
+    ``diagonal`` is False where the diagonal does not count, and products with A have the model's own in its place.
+    """
 
     n: int
     sum_of_squares: float
     total: float
+    diagonal: bool = True
 
 
 class State(Protocol):
@@ -80,6 +84,14 @@ class Solver(Protocol):
         Whether an entry that is zero stays zero, so that a start must be positive.
     fits_sketch : bool
         Of solvers that want ratios, which need A itself, False; others may leave it out.
+
+    Notes
+    -----
+    Some have more: ``result(rows, state)``, the factors a user gets where they are not those of the iterations;
+    ``carry_on(state, before)``, the first state on A of what was fitted on its sketch, given the last state there;
+    ``core(state)``, the S of W S Wᵀ, where factors are W and W S; ``facts(state)``, numbers for the attributes of a
+    result; and their states ``annealing``, True while the objective itself changes, so that it says nothing of
+    convergence.
     """
 
     name: ClassVar[str]

@@ -57,5 +57,5 @@ class HALS(Alternating):
         from dasknmf.solvers.compiled import hals_rows
 
         kind = F.dtype.type
-        F, Y, G = (np.ascontiguousarray(array) for array in (F, Y, G))
+        F, Y, G = (np.ascontiguousarray(array, dtype=kind) for array in (F, Y, G))
         return np.asarray(hals_rows(F, Y, G, kind(l1), kind(l2), self.passes))

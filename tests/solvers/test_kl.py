@@ -20,9 +20,10 @@ from dasknmf.errors import InputError
 from dasknmf.events import IterationEnded
 from dasknmf.exact import known_of, unseen_of
 from dasknmf.model import Model
-from dasknmf.options import ModelOptions, RunOptions, SurveyOptions
+from dasknmf.options import ModelOptions, RunOptions
 from dasknmf.progress import silent
 from dasknmf.solvers import SOLVERS
+from dasknmf.survey_options import SurveyOptions
 from tests.conftest import DATA, planted
 
 if TYPE_CHECKING:
