@@ -129,7 +129,7 @@ def solved(B, A):
 def test_iterates_equal_a_dense_reference(n: int, k: int, tile: int, variant: str, seed: int) -> None:
     A = planted(n, 3, seed=seed)
     W, Ht = starts(n, k, seed)
-    if variant == "R":
+    if variant == "none":
         solver, given_up = SOLVERS["bpp"](), {"beta": 0.0, "eta": 0.0, "variant": "R"}
     else:
         given_up = {"beta": 0.3, "eta": 0.7, "variant": variant}
