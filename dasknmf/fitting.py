@@ -18,6 +18,7 @@ from dasknmf.model import Model, balance, balanced_core
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
+from dasknmf.solvers import row_arrays
 from dasknmf.stages import Session, forgetting, plan_run
 
 if TYPE_CHECKING:
@@ -78,7 +79,11 @@ def fit_models(
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
         checkpoints = _checkpoints(given, options, execution, begins)
         operator, projection = plan_run(
-            given, [model.n_components for model in options.models], executor, limit
+            given,
+            [model.n_components for model in options.models],
+            executor,
+            limit,
+            row_arrays=row_arrays(model.solver for model in options.models),
         )
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(

@@ -94,15 +94,11 @@ class ModelOptions:
 
     def _check_taken(self) -> None:
         """Refuse a penalty or a parameter that the solver would not heed."""
-        own = {field.name for field in fields(solver_class(self.solver))}
         for name in (*PENALTIES, *PARAMETERS):
             value = getattr(self, name)
-            if name not in own and (value is not None if name in PARAMETERS else value):
-                those = [key for key, made in SOLVERS.items() if name in {f.name for f in fields(made)}]
-                msg = (
-                    f"{name}={value}: solver '{self.solver}' has no {name}; leave it out, or take one that has it: "
-                    f"{', '.join(sorted(those))}"
-                )
+            if value != getattr(type(self), name) and not hasattr(solver_class(self.solver), name):
+                having = ", ".join(sorted(key for key, made in SOLVERS.items() if hasattr(made, name)))
+                msg = f"{name}={value}: solver '{self.solver}' has no {name}; leave it out, or take one of: {having}"
                 raise InputError(msg)
 
     @property

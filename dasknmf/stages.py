@@ -220,11 +220,11 @@ class Session:
 
 
 def plan_run(
-    given: Given, ranks: Sequence[int], executor: Executor, limit: int | None, *, spaces: int = 1
+    given: Given, ranks: Sequence[int], executor: Executor, limit: int | None, **sizes: int
 ) -> tuple[Sweep, Projection]:
     """Return the operator of a run with models of these ranks, after its memory was found to fit.
 
-    ``spaces`` sketches are made in the same reads; ``limit`` is what the user allows each process, in bytes.
+    ``limit`` is what the user allows each process, in bytes; ``sizes`` are for the projection.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def plan_run(
         tile_bytes=given.tile_bytes(operator.plan),
         held=given.memory,
         live=len(ranks),
-        spaces=spaces,
+        **sizes,
     )
     allowed = min(limit or capacity.memory, capacity.memory)
     usable = allowed if executor.local else int(allowed * USABLE)

@@ -94,7 +94,7 @@ def test_a_file_is_told_to_be_imported(tmp_path: Path) -> None:
         ({"max_seconds": 0}, "max_seconds=0: needs a number of seconds above 0"),
         ({"diagonal": "drop"}, "diagonal='drop' is not known; choose one of keep, ignore"),
         ({"alhpa": 1}, "option 'alhpa' is not known; there are: alpha, beta, bound, diagonal"),
-        ({"alpha": 1}, "alpha=1.0: solver 'hals' has no alpha; .* take one that has it: anls-sym, symhals"),
+        ({"alpha": 1}, "alpha=1.0: solver 'hals' has no alpha; .* take one of: anls-sym, symhals"),
         ({"solver": "symmu", "l1_W": 1}, "l1_W=1.0: solver 'symmu' has no l1_W"),
         ({"solver": "snmf", "beta": -1}, "beta=-1: needs a finite number of at least 0"),
         ({"solver": "snmf", "variant": "both"}, "variant='both' is not known; choose one of R, L"),

@@ -47,6 +47,7 @@ def project(
     held: int,
     live: int,
     spaces: int = 1,
+    row_arrays: int = 2,
 ) -> Projection:
     """Project the memory of a run.
 
@@ -68,6 +69,8 @@ def project(
         Models.
     spaces : int
         Sketches made in the same reads: that of A, and that of A without what is held out.
+    row_arrays : int
+        Arrays of the size of W that a model keeps.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def project(
     n = plan.grid.n
     rows = max(plan.panels.rows)
     widest = max(columns, spaces * sketch_width(n, largest))
-    factors = 2 * n * columns * 4
+    factors = row_arrays * n * columns * 4
     products = 2 * n * widest * 4
     basis = spaces * basis_bytes(n, largest)
     vectors = spaces * 3 * n * sketch_columns(n, largest) * 4
@@ -86,8 +89,8 @@ def project(
     # a block of rows of one model in float64, three at a time, or a strip of the final sweep
     strip = min(n, plan.grid.tile) * max(STRIP, largest)
     updating = capacity.threads * max(3 * rows * -(-columns // live), 6 * strip) * 8
-    # a batch on the sketch: both factors, their products and what an update makes
-    fitting = capacity.threads * 8 * n * max(BATCH, largest) * 4
+    # a batch on the sketch: what is kept, before and after an update, its products and what it makes on the way
+    fitting = capacity.threads * (4 + 2 * row_arrays) * n * max(BATCH, largest) * 4
     interpreter = PROCESS + COMPILER
     client = {"factors": 3 * factors, "vectors": vectors, "matrix": held}
     if capacity.local:

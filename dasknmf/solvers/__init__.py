@@ -18,6 +18,8 @@ from dasknmf.solvers.symmu import SymMU
 from dasknmf.solvers.trifactor import TriFactor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dasknmf.options import ModelOptions
     from dasknmf.solvers.face import Solver
 
@@ -39,6 +41,11 @@ def solver_class(name: str) -> type[Any]:
     except KeyError:
         msg = f"solver '{name}' is not known; choose one of: {', '.join(sorted(SOLVERS))}"
         raise InputError(msg) from None
+
+
+def row_arrays(names: Iterable[str]) -> int:
+    """Return how many arrays of the size of W the solvers of these names keep, at most."""
+    return max(getattr(solver_class(name), "row_arrays", 2) for name in names)
 
 
 def solver_of(model: ModelOptions) -> Solver:

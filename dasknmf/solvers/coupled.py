@@ -141,7 +141,7 @@ class Coupled(HalfSteps):
         # where a diagonal does not count, A has the model's own in its place
         size = float(np.sqrt(state.sum_of_squares + max(0.0, sums.get("unseen", 0.0))))
         bound = (np.sqrt(2) * size + np.sqrt(2 * objective)) / 2
-        held = state.held or state.alpha > bound
+        held = state.held or state.alpha > bound or not bound
         return replace(
             reduced,
             objective=objective,

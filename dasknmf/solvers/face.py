@@ -83,8 +83,8 @@ class Solver(Protocol):
     Some have more: ``result(rows, state)``, the factors a user gets where they are not those of the iterations;
     ``carry_on(state, before)``, the first state on A of what was fitted on its sketch, given the last state there;
     ``core(state)``, the S of W S Wᵀ, where factors are W and W S; ``facts(state)``, numbers for the attributes of a
-    result; and their states ``annealing``, True while the objective itself changes, so that it says nothing of
-    convergence.
+    result; ``row_arrays``, how many of the size of W they keep, where that is not 2; and their states ``annealing``,
+    True while the objective itself changes, so that it says nothing of convergence.
     """
 
     name: ClassVar[str]
