@@ -146,7 +146,7 @@ class Run:
         for index, sums in total_of(parts).items():
             model = self.models[index]
             model.state = model.solver.start(sums, self.known)
-            if model.before is not None and hasattr(model.solver, "carry_on"):
+            if model.before is not None:
                 model.state = model.solver.carry_on(model.state, model.before)
 
     def _round(self) -> None:
@@ -208,8 +208,8 @@ class Run:
             )
             raise DasknmfError(msg)
         options, past = self._limits(model), model.objective[model.sketched :]
-        settles = not getattr(model.state, "annealing", False)
-        if stopped := getattr(model.state, "stopped", ""):
+        settles = model.solver.settles(model.state)
+        if stopped := model.solver.stopped(model.state):
             model.stop_reason, model.converged = stopped, True
         elif settles and options.tol > 0 and model.state.relative_gradient <= options.tol:
             model.stop_reason, model.converged = "projected gradient below tol", True

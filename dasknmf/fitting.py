@@ -21,7 +21,7 @@ from dasknmf.planning import forgetting, plan_run
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
-from dasknmf.solvers import fits_sketch, is_direct
+from dasknmf.solvers import fits_sketch, is_direct, row_arrays
 from dasknmf.stages import Session
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def fit_models(
             limit,
             spaces=1 + own_sketches(options.models),
             ratios=[model.n_components for model in options.models if not fits_sketch(model.solver)],
+            row_arrays=row_arrays(model.solver for model in options.models),
         )
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
@@ -226,11 +227,11 @@ def _datasets(
         if isinstance(one, Decomposition):
             gauges.append({})
             continue
-        factors, core = one.factors, getattr(one.solver, "core", None)
+        factors, core = one.factors, one.solver.core(one.state)
         one.rows, scale, gauge = balance(factors)
         gauges.append({"scale": scale, "gauge": gauge})
         if core is not None:
-            gauges[-1]["core"] = balanced_core(core(one.state), factors)
+            gauges[-1]["core"] = balanced_core(core, factors)
     operator, given = session.operator, session.given
     exact = _ends(session, made, options.models)
     bytes_per_read = operator.plan.weight

@@ -42,9 +42,7 @@ class Model:
     @property
     def factors(self) -> Rows:
         """W and Hᵀ, of which WH is the model."""
-        result = getattr(self.solver, "result", self.solver.factors)
-        made: Rows = result(self.rows, self.state)
-        return made
+        return self.solver.result(self.rows, self.state)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distributed.system import MEMORY_LIMIT
 
@@ -25,14 +25,11 @@ def plan_run(
     ranks: Sequence[int],
     executor: Executor,
     limit: int | None,
-    *,
-    spaces: int = 1,
-    ratios: Sequence[int] = (),
+    **sizes: Any,
 ) -> tuple[Sweep, Projection]:
     """Return the operator of a run with models of these ranks, after its memory was found to fit.
 
-    ``spaces`` sketches are made in the same reads; ``limit`` is what the user allows each process, in bytes;
-    ``ratios`` are the ranks of models that want ratios.
+    ``limit`` is what the user allows each process, in bytes; ``sizes`` are for :func:`dasknmf.engine.memory.project`.
 
     Raises
     ------
@@ -49,8 +46,7 @@ def plan_run(
         tile_bytes=given.tile_bytes(operator.plan),
         held=given.memory,
         live=len(ranks),
-        spaces=spaces,
-        ratios=ratios,
+        **sizes,
     )
     allowed = min(limit or capacity.memory, capacity.memory)
     usable = allowed if executor.local else int(allowed * USABLE)

@@ -116,7 +116,7 @@ def fit_dataset(
     attributes = {
         **fit_attributes(options, run, exact, bound),
         **({} if exact.divergence is None else {"divergence": exact.divergence}),
-        **(model.solver.facts(model.state) if hasattr(model.solver, "facts") else {}),
+        **model.solver.facts(model.state),
         "n_iter": len(model.objective),
         "n_iter_sketched": model.sketched,
         "stop_reason": model.stop_reason,

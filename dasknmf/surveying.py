@@ -21,6 +21,7 @@ from dasknmf.model import balance
 from dasknmf.options import RunOptions
 from dasknmf.parameters import PARAMETERS, PENALTIES
 from dasknmf.planning import forgetting, plan_run
+from dasknmf.solvers import row_arrays
 from dasknmf.stages import Session
 from dasknmf.survey_dataset import Found, survey_dataset
 from dasknmf.survey_options import SurveyOptions
@@ -137,7 +138,9 @@ def run_survey(network: Any, options: SurveyOptions, run: RunOptions, execution:
     mask = draw_mask(n, share=options.held_out, seed=options.seed) if options.held_out else None
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
         ranks = [model.n_components for model in models]
-        operator, projection = plan_run(given, ranks, executor, limit, spaces=2 if mask else 1)
+        operator, projection = plan_run(
+            given, ranks, executor, limit, spaces=2 if mask else 1, row_arrays=row_arrays([options.solver])
+        )
         session = Session(
             given, operator, executor, run, listener=execution.progress, keep_sketch=execution.keep_sketch
         )

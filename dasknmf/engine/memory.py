@@ -54,6 +54,7 @@ def project(
     live: int,
     spaces: int = 1,
     ratios: Sequence[int] = (),
+    row_arrays: int = 2,
 ) -> Projection:
     """Project the memory of a run.
 
@@ -77,6 +78,8 @@ def project(
         Sketches made in the same reads: that of A, and that of A without what is held out.
     ratios : sequence of int
         Ranks of the models that want ratios.
+    row_arrays : int
+        Arrays of the size of W that a model keeps.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def project(
     n = plan.grid.n
     rows = max(plan.panels.rows)
     sketched = spaces * sketch_width(n, largest)
-    factors = 2 * n * columns * 4
+    factors = row_arrays * n * columns * 4
     made = made_columns(ratios)
     vectors = spaces * 3 * n * sketch_columns(n, largest) * 4
     touched = [sum(span.stop - span.start for span in plan.panels.touched(group)) for group in plan.groups]
@@ -96,8 +99,8 @@ def project(
         # two tiles' rows of L, R and Y of one model in float64, and two blocks of a dense tile's products
         exact = 6 * min(n, plan.grid.tile) * padded(max(ratios)) + 2 * ROWS * COLUMNS
         updating = max(updating, capacity.threads * exact * 8)
-    # a batch on the sketch: both factors, their products and what an update makes
-    fitting = capacity.threads * 8 * n * max(BATCH, largest) * 4
+    # a batch on the sketch: what is kept, before and after an update, its products and what it makes on the way
+    fitting = capacity.threads * (4 + 2 * row_arrays) * n * max(BATCH, largest) * 4
     always = {
         "interpreter": PROCESS + COMPILER,
         "tiles": capacity.threads * tile_bytes,
@@ -122,11 +125,11 @@ def project(
             "partial sums": partial(sketched),
         },
         {"factors": factors if capacity.local else 0, "fits on the sketch": fitting},
-        # X and A·X are half of the factors each, and so are the new rows of an update
+        # X and A·X; when they are gone, what an update makes of the rows
         {
             "factors": int(share * factors),
             # beside them L and R, and what the ratios make of them, of which a task copies L and R of its rows
-            "products": int(share * (factors + 3 * n * made * 4)),
+            "products": int(share * (2 * columns + 3 * made) * n * 4),
             "partial sums": partial(columns + 3 * made),
             "updates": updating,
         },

@@ -22,6 +22,8 @@ from dasknmf.solvers.symmu import SymMU
 from dasknmf.solvers.trifactor import TriFactor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dasknmf.options import ModelOptions
     from dasknmf.solvers.face import Solver
 
@@ -72,8 +74,13 @@ def is_seeded(name: str) -> bool:
 
 
 def fits_sketch(name: str) -> bool:
-    """Return whether a solver needs nothing but products, which a sketch of A has too; ratios need its entries."""
-    return bool(getattr(solver_class(name), "fits_sketch", True))
+    """Tell whether a solver is fitted on a sketch of A; a direct method is not, but needs no iterations on A either."""
+    return is_direct(name) or bool(solver_class(name).fits_sketch)
+
+
+def row_arrays(names: Iterable[str]) -> int:
+    """Return how many arrays of the size of W the solvers of these names keep, at most."""
+    return max(2 if is_direct(name) else solver_class(name).row_arrays for name in names)
 
 
 def solver_of(model: ModelOptions) -> Solver:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from dasknmf.solvers.face import Plain
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -61,15 +63,13 @@ class AlternatingState:
 
 
 @dataclass(frozen=True)
-class HalfSteps(ABC):
+class HalfSteps(Plain, ABC):
     """Minimises ½‖A − WH‖² and what a solver adds to it by updates of W and H in turn."""
 
     name: ClassVar[str] = ""
     minimises: ClassVar[str] = "½‖A − WH‖²"
     source: ClassVar[str] = ""
     rounds: ClassVar[int] = 2
-    looks_back: ClassVar[bool] = False
-    multiplicative: ClassVar[bool] = False
 
     @abstractmethod
     def update(

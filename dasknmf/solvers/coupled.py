@@ -99,6 +99,10 @@ class Coupled(HalfSteps):
             held=self.alpha is not None,
         )
 
+    def settles(self, state: CoupledState) -> bool:
+        """Tell whether the coupling has stopped growing."""
+        return not state.annealing
+
     def carry_on(self, state: CoupledState, before: CoupledState) -> CoupledState:
         """Return the first state on A with the coupling that was reached on its sketch."""
         return replace(state, alpha=before.alpha, held=before.held, bound=before.bound)
@@ -141,7 +145,7 @@ class Coupled(HalfSteps):
         # where a diagonal does not count, A has the model's own in its place
         size = float(np.sqrt(state.sum_of_squares + max(0.0, sums.get("unseen", 0.0))))
         bound = (np.sqrt(2) * size + np.sqrt(2 * objective)) / 2
-        held = state.held or state.alpha > bound
+        held = state.held or state.alpha > bound or not bound
         return replace(
             reduced,
             objective=objective,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from dasknmf.solvers.alternating import gram_of
+from dasknmf.solvers.face import Plain
 from dasknmf.solvers.initial import symmetric_start
 
 if TYPE_CHECKING:
@@ -78,15 +79,14 @@ class DirectedState:
 
 
 @dataclass(frozen=True)
-class Directed(ABC):
+class Directed(Plain, ABC):
     """Minimises ½‖A − W S Wᵀ‖² over W ≥ 0, and what a solver says of S, by exact steps to a pass of HALS."""
 
     name: ClassVar[str] = ""
     minimises: ClassVar[str] = ""
     source: ClassVar[str] = ""
     rounds: ClassVar[int] = 1
-    looks_back: ClassVar[bool] = False
-    multiplicative: ClassVar[bool] = False
+    row_arrays: ClassVar[int] = 4
 
     @abstractmethod
     def best_core(
@@ -96,7 +96,7 @@ class Directed(ABC):
 
     @abstractmethod
     def scale_of(self, gram: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return by what columns of W are to be multiplied, S making up for it."""
+        """Return by what columns of W are to be multiplied, S making up for it; 0 ends a column."""
 
     def rows_from(self, W: NDArray[Any], Ht: NDArray[Any]) -> Rows:
         """Return the one factor; see :func:`dasknmf.solvers.initial.symmetric_start`."""
@@ -219,9 +219,11 @@ class Directed(ABC):
         product, gram = (sum(p * M for p, M in zip(powers, of, strict=True)) for of in (products, grams))
         core = self.best_core(state, gram, product)
         scale = self.scale_of(gram)
-        both = np.outer(scale, scale)
+        back = np.divide(1, scale, where=scale > 0, out=np.zeros_like(scale))
+        core = core * np.outer(back, back)
         # the Gram after the step: the direction after it is found before W itself has been summed
-        return replace(state, step=step, scale=scale, core=core / both, gram=gram * both, phase="step")
+        gram = gram * np.outer(scale, scale)
+        return replace(state, step=step, scale=scale, core=core, gram=gram, phase="step")
 
 
 def best_step(

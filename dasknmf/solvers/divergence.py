@@ -10,6 +10,7 @@ import numpy as np
 
 from dasknmf.errors import InputError
 from dasknmf.solvers.connectivity import members, moved, same_partition
+from dasknmf.solvers.face import Plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +77,7 @@ class DivergenceState:
 
 
 @dataclass(frozen=True)
-class Divergence:
+class Divergence(Plain):
     """Minimises D(A‖WH) = Σ A log(A / WH) − A + WH, the Kullback–Leibler divergence, by H and W in turn.
 
     Parameters
@@ -132,6 +133,10 @@ class Divergence:
     def restore(self, saved: dict[str, Any]) -> DivergenceState:
         """Return the state of a checkpoint."""
         return DivergenceState(**saved)
+
+    def stopped(self, state: DivergenceState) -> str:
+        """Return that genes stay together, if they do."""
+        return state.stopped
 
     def wants(self, state: DivergenceState) -> Want:
         """Return that each half-iteration wants the ratios, and the first of them their objective."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 #: Row arrays of one model, by name, each gene by factor. Which there are is the solver's own; see ``factors``.
@@ -32,10 +33,7 @@ class Known:
 
 
 class State(Protocol):
-    """What a solver knows besides the rows: k×k arrays and scalars, the same everywhere.
-
-    It may also have ``stopped``: why the model stops by itself, or nothing.
-    """
+    """What a solver knows besides the rows: k×k arrays and scalars, the same everywhere."""
 
     @property
     def iteration(self) -> int:
@@ -83,15 +81,9 @@ class Solver(Protocol):
     multiplicative : bool
         Whether an entry that is zero stays zero, so that a start must be positive.
     fits_sketch : bool
-        Of solvers that want ratios, which need A itself, False; others may leave it out.
-
-    Notes
-    -----
-    Some have more: ``result(rows, state)``, the factors a user gets where they are not those of the iterations;
-    ``carry_on(state, before)``, the first state on A of what was fitted on its sketch, given the last state there;
-    ``core(state)``, the S of W S Wᵀ, where factors are W and W S; ``facts(state)``, numbers for the attributes of a
-    result; and their states ``annealing``, True while the objective itself changes, so that it says nothing of
-    convergence.
+        Whether products are all it wants, so that it can be fitted on a sketch of A; ratios need A itself.
+    row_arrays : int
+        How many arrays of the size of W it keeps.
     """
 
     name: ClassVar[str]
@@ -100,6 +92,8 @@ class Solver(Protocol):
     rounds: ClassVar[int]
     looks_back: ClassVar[bool]
     multiplicative: ClassVar[bool]
+    fits_sketch: ClassVar[bool]
+    row_arrays: ClassVar[int]
 
     def rows_from(self, W: NDArray[Any], Ht: NDArray[Any]) -> Rows:
         """Return the rows of a start, given W and Hᵀ, both gene by factor."""
@@ -136,3 +130,64 @@ class Solver(Protocol):
     def reduce(self, state: Any, sums: Sums) -> Any:
         """Return the next state from the summed sums."""
         ...
+
+    def result(self, rows: Rows, state: Any) -> Rows:
+        """Return the factors a user gets, where they are not those of the iterations."""
+        ...
+
+    def carry_on(self, state: Any, before: Any) -> Any:
+        """Return the first state on A of what was fitted on its sketch, given the last state there."""
+        ...
+
+    def settles(self, state: Any) -> bool:
+        """Tell whether the objective is one that can settle; not while it changes by itself."""
+        ...
+
+    def stopped(self, state: Any) -> str:
+        """Return why the model stops by itself, or nothing."""
+        ...
+
+    def core(self, state: Any) -> NDArray[np.float64] | None:
+        """Return the S of W S Wᵀ, where factors are W and W S."""
+        ...
+
+    def facts(self, state: Any) -> dict[str, float]:
+        """Return numbers for the attributes of a result."""
+        ...
+
+
+class Plain:
+    """What a solver is and does where it does not say otherwise."""
+
+    looks_back: ClassVar[bool] = False
+    multiplicative: ClassVar[bool] = False
+    fits_sketch: ClassVar[bool] = True
+    row_arrays: ClassVar[int] = 2
+
+    def factors(self, rows: Rows, state: Any) -> Rows:  # noqa: ARG002
+        """Return both factors, which are the rows."""
+        return rows
+
+    def result(self, rows: Rows, state: Any) -> Rows:
+        """Return the factors of the iterations."""
+        return self.factors(rows, state)
+
+    def carry_on(self, state: Any, before: Any) -> Any:  # noqa: ARG002
+        """Return the state of a start."""
+        return state
+
+    def settles(self, state: Any) -> bool:  # noqa: ARG002
+        """Return that the objective is the same in every iteration."""
+        return True
+
+    def stopped(self, state: Any) -> str:  # noqa: ARG002
+        """Return nothing: the driver decides."""
+        return ""
+
+    def core(self, state: Any) -> NDArray[np.float64] | None:  # noqa: ARG002
+        """Return that there is none."""
+        return None
+
+    def facts(self, state: Any) -> dict[str, float]:  # noqa: ARG002
+        """Return none."""
+        return {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from dasknmf.solvers.alternating import gram_of
+from dasknmf.solvers.face import Plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,11 +56,12 @@ class LeeState:
 
 
 @dataclass(frozen=True)
-class Lee:
+class Lee(Plain):
     """H ← H ∘ (A·W)ᵀ ⊘ (WᵀW H); W ← W ∘ (A·Hᵀ) ⊘ (W HHᵀ); W's columns divided by their sums.
 
     H does not make up for the division: its next update does. So the objective can rise, and is far off after the
-    first iteration; ``mu`` has neither. This one is for those who want what ``method="lee"`` gives in R.
+    first iteration; ``mu`` does neither. This one is for those who want what ``method="lee"`` gives in R, also its
+    least of 1e-9 in every ratio, whatever the unit of A: weights must not be near it.
 
     References
     ----------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from dasknmf.solvers.divergence import divergence, gram, squared_error, stationarity, update_factor
+from dasknmf.solvers.face import Plain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class SymKLState:
 
 
 @dataclass(frozen=True)
-class SymKL:
+class SymKL(Plain):
     """U = W ∘ ((A ⊘ WWᵀ)W); W ← U·diag(1ᵀU)^(−½): one sweep an iteration, and the divergence never rises.
 
     It is an EM step: the exact minimum of the bound it is derived from. A given start may have W ≠ Hᵀ: it begins at

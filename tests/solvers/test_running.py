@@ -150,3 +150,30 @@ def test_a_name_says_parameters_that_are_given() -> None:
     assert ModelOptions(3, solver="snmf", beta=0.25, variant="L").name == "snmf-k3-beta=0.25-variant=L"
     assert ModelOptions(3, solver="symhals", alpha=10).name == "symhals-k3-alpha=10"
     assert ModelOptions(3, solver="bpp", l1_H=0.5).name == "bpp-k3-l1_H=0.5"
+
+
+@pytest.mark.parametrize("solver", [name for name in NEW if name != "snmf"])
+@pytest.mark.parametrize("network", ["nothing", "one edge", "no edge", "one gene", "large", "small"])
+def test_networks_at_the_edge(solver: str, network: str) -> None:
+    edge = np.zeros((5, 5))
+    edge[0, 1] = edge[1, 0] = 1
+    ones = np.ones((6, 6))
+    B = {
+        "nothing": 0 * ones,
+        "one edge": edge,
+        "no edge": np.eye(6),
+        "one gene": np.ones((1, 1)),
+        # the ratios of lee have a least of 1e-9, and from zeros raised to a mean of 1e12 it is long on its way
+        "large": (1e3 if solver == "lee" else 1e12) * ones,
+        "small": (1e-3 if solver == "lee" else 1e-12) * ones,
+    }[network]
+    k = min(3, len(B))
+    for options in ({}, {"exact": True}, {"diagonal": "ignore"}, {"init": "random"}, {"init": "random_acol"}):
+        fit = dasknmf.nmf(B, k, solver=solver, **options)
+        for name in ("W", "H"):
+            assert np.isfinite(fit[name]).all()
+            assert (fit[name] >= 0).all()
+        if network in ("one gene", "large", "small"):
+            assert fit.attrs["relative_error"] < 0.03
+        else:
+            assert fit.attrs["relative_error"] <= 1 + 1e-6
