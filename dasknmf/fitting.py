@@ -12,11 +12,13 @@ import numpy as np
 from dasknmf.checkpoint import Checkpoints, Saved, restored
 from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.decomposition import Decomposition, decomposition_dataset
+from dasknmf.engine.weighted import WeightedSweep
 from dasknmf.events import RunEnded, RunStarted
-from dasknmf.exact import divergences, exact_errors
+from dasknmf.exact import divergences, exact_errors, weighted_errors
 from dasknmf.matrices import Given, as_matrix
 from dasknmf.methods import decompose, needs_sketch, own_sketches
 from dasknmf.model import Exact, Model, balance
+from dasknmf.pair_weights import PairWeights, weights_for
 from dasknmf.planning import forgetting, plan_run
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
@@ -57,7 +59,13 @@ class Execution:
 
 
 def fit_models(
-    network: Any, options: FitOptions, execution: Execution, *, starts: Sequence[Start] | None = None
+    network: Any,
+    options: FitOptions,
+    execution: Execution,
+    *,
+    starts: Sequence[Start] | None = None,
+    missing: Any = None,
+    weights: Any = None,
 ) -> list[xr.Dataset]:
     """Fit the models of a run and return a Dataset for each.
 
@@ -71,14 +79,18 @@ def fit_models(
         Where and how.
     starts : sequence of (W, H) or None, optional
         For models whose ``init`` is ``"given"``.
+    missing, weights : optional
+        Of the entries, as in :func:`dasknmf.nmf`.
     """
     given = as_matrix(network, storage_options=execution.storage_options)
+    pairs = weights_for(given, missing, weights, storage_options=execution.storage_options)
+    options = pairs.adapted(options) if pairs else options
     begins = list(starts or [None] * len(options.models))
     for model, start in zip(options.models, begins, strict=True):
         given.check_start(model, start)
     limit = parse_memory(execution.memory_limit)
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
-        checkpoints = _checkpoints(given, options, execution, begins)
+        checkpoints = _checkpoints(given, options, execution, begins, pairs)
         operator, projection = plan_run(
             given,
             [model.n_components for model in options.models],
@@ -86,6 +98,8 @@ def fit_models(
             limit,
             spaces=1 + own_sketches(options.models),
             ratios=[model.n_components for model in options.models if not fits_sketch(model.solver)],
+            pairs=pairs,
+            diagonal=options.run.diagonal == "keep",
         )
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
@@ -101,13 +115,16 @@ def fit_models(
             )
         )
         with forgetting(executor):
+            if isinstance(operator, WeightedSweep):
+                operator.look()
             session = Session(
                 given,
                 operator,
                 executor,
                 options.run,
                 listener=execution.progress,
-                keep_sketch=execution.keep_sketch,
+                # what is missing is not in the name of a sketch
+                keep_sketch=execution.keep_sketch and not pairs,
                 before=saved.seconds if saved else 0.0,
                 beside=None if execution.checkpoint is None else os.fspath(execution.checkpoint),
                 resume=execution.resume,
@@ -120,7 +137,11 @@ def fit_models(
 
 
 def _checkpoints(
-    given: Given, options: FitOptions, execution: Execution, starts: list[Start]
+    given: Given,
+    options: FitOptions,
+    execution: Execution,
+    starts: list[Start],
+    pairs: PairWeights | None,
 ) -> Checkpoints | None:
     if execution.checkpoint is None:
         return None
@@ -131,7 +152,12 @@ def _checkpoints(
     ]
     return Checkpoints(
         execution.checkpoint,
-        {"checksum": given.checksum, "starts": digests, **options.as_dict()},
+        {
+            "checksum": given.checksum,
+            "starts": digests,
+            **options.as_dict(),
+            **(pairs.about if pairs else {}),
+        },
         every_seconds=execution.checkpoint_seconds,
         every_iterations=execution.checkpoint_iterations,
         listener=execution.progress,
@@ -239,6 +265,7 @@ def _datasets(
         "reads": operator.reads,
         "bytes_per_read": bytes_per_read,
         "seconds": session.seconds,
+        **(operator.about if isinstance(operator, WeightedSweep) else {}),
     }
     bounded = sketch is not None and session.diagonal and session.run.bound
 
@@ -266,6 +293,8 @@ def _ends(
 ) -> list[Exact]:
     """Return what the factors are worth on A, and of solvers that minimise it the divergence, for another read."""
     operator, executor, diagonal = session.operator, session.executor, session.diagonal
+    if isinstance(operator, WeightedSweep):
+        return weighted_errors(operator, executor, [one.rows for one in made])
     exact = exact_errors(operator, executor, [one.rows for one in made], diagonal=diagonal)
     chosen = [i for i, model in enumerate(options) if not fits_sketch(model.solver)]
     if chosen:

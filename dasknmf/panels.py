@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.engine.pairs import beside, padded
+from dasknmf.solvers.face import PAIRED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +96,7 @@ def _advance(
         if solver.wants(state) == "nothing":
             rows[index], sums[index] = solver.update_rows(old, AX[:, :0], state)
             continue
-        if solver.wants(state) == "ratio":
+        if solver.wants(state) in PAIRED:
             assert ratios is not None
             k = solver.asks(old, state)[0].shape[1]
             own = slice(first_ratio, first_ratio + k)
@@ -121,7 +122,10 @@ def _advance(
 def _from_ratios(
     old: Rows, made: NDArray[Any], solver: Solver, state: Any, unseen: Unseen | None
 ) -> tuple[Rows, Sums]:
-    """Update the rows of a model that asks for ratios; its objective is that of the factors they were of."""
+    """Update the rows of a model that asks for ratios; its objective is that of the factors they were of.
+
+    What is filled knows by itself what does not count.
+    """
     if unseen is None:
         return solver.update_rows(old, made, state)
     before = solver.factors(old, state)

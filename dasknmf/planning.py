@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dasknmf.engine.executor import Executor
     from dasknmf.engine.sweep import Sweep
     from dasknmf.matrices import Given
+    from dasknmf.pair_weights import PairWeights
 
 
 def plan_run(
@@ -28,29 +29,33 @@ def plan_run(
     *,
     spaces: int = 1,
     ratios: Sequence[int] = (),
+    pairs: PairWeights | None = None,
+    diagonal: bool = True,
 ) -> tuple[Sweep, Projection]:
     """Return the operator of a run with models of these ranks, after its memory was found to fit.
 
     ``spaces`` sketches are made in the same reads; ``limit`` is what the user allows each process, in bytes;
-    ``ratios`` are the ranks of models that want ratios.
+    ``ratios`` are the ranks of models that want ratios; ``pairs`` are weights of the entries, with which
+    ``diagonal`` says whether the diagonal counts.
 
     Raises
     ------
     MemoryLimitError
         If the projected memory is above the limit, or what there is.
     """
-    operator = given.operator(executor)
+    operator = pairs.operator(given, executor, diagonal=diagonal) if pairs else given.operator(executor)
     capacity = executor.capacity
     projection = project(
         operator.plan,
         capacity,
         columns=sum(ranks),
         largest=max(ranks),
-        tile_bytes=given.tile_bytes(operator.plan),
-        held=given.memory,
+        tile_bytes=given.tile_bytes(operator.plan) + (pairs.tile_bytes(operator.plan) if pairs else 0),
+        held=given.memory + (pairs.memory if pairs else 0),
         live=len(ranks),
         spaces=spaces,
-        ratios=ratios,
+        # filled products are of two factors too
+        ratios=ranks if pairs else ratios,
     )
     allowed = min(limit or capacity.memory, capacity.memory)
     usable = allowed if executor.local else int(allowed * USABLE)

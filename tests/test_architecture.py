@@ -26,6 +26,7 @@ FLOORS = [
     {"options", "catalogue", "events", "panels", "model", "unseen"},
     {"driver", "progress", "sketching", "mixed"},
     {"checkpoint", "results", "matrices", "exact", "sketched"},
+    {"pair_weights"},
     {"stages", "planning", "export", "kept", "decomposition"},
     {"references", "atomic"},
     {"methods"},

@@ -13,8 +13,11 @@ Rows = dict[str, "NDArray[Any]"]
 #: What row panels add up to: small float64 arrays and scalars, by name.
 Sums = dict[str, Any]
 #: What a solver wants of A in a round: A·X; or (A ⊘ L Rᵀ)·R, with Σ A log(A / LRᵀ) and Σ A LRᵀ as ``logs`` and
-#: ``cross`` of the sums; or nothing, when it only needs the sums of all panels.
-Want = Literal["product", "ratio", "nothing"]
+#: ``cross`` of the sums; or (L Rᵀ + Ω∘(A − L Rᵀ))·R, with ΣΩ∘(A − LRᵀ)² as ``squared``; or nothing, when it only needs
+#: the sums of all panels.
+Want = Literal["product", "ratio", "filled", "nothing"]
+#: Those that are made of two factors, L and R, and their sums.
+PAIRED: dict[str, tuple[str, ...]] = {"ratio": ("logs", "cross"), "filled": ("squared",)}
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Solver(Protocol):
         ...
 
     def asks(self, rows: Rows, state: Any) -> Any:
-        """Return the rows of X, to be multiplied by A; or for a ratio those of L and of R."""
+        """Return the rows of X, to be multiplied by A; or for a ratio or a filled product those of L and R."""
         ...
 
     def update_rows(self, rows: Rows, AX: NDArray[Any], state: Any) -> tuple[Rows, Sums]:
