@@ -15,10 +15,10 @@ from dasknmf.decomposition import Decomposition, decomposition_dataset
 from dasknmf.engine.weighted import WeightedSweep
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.exact import divergences, exact_errors, weighted_errors
-from dasknmf.matrices import Given, as_matrix
+from dasknmf.matrices import as_matrix
 from dasknmf.methods import decompose, needs_sketch, own_sketches
 from dasknmf.model import Exact, Model, balance
-from dasknmf.pair_weights import PairWeights, weights_for
+from dasknmf.pair_weights import weights_for
 from dasknmf.planning import forgetting, plan_run
 from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
@@ -90,7 +90,8 @@ def fit_models(
         given.check_start(model, start)
     limit = parse_memory(execution.memory_limit)
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
-        checkpoints = _checkpoints(given, options, execution, begins, pairs)
+        identity = {"checksum": given.checksum, **(pairs.about if pairs else {})}
+        checkpoints = _checkpoints(identity, options, execution, begins)
         operator, projection = plan_run(
             given,
             [model.n_components for model in options.models],
@@ -137,11 +138,7 @@ def fit_models(
 
 
 def _checkpoints(
-    given: Given,
-    options: FitOptions,
-    execution: Execution,
-    starts: list[Start],
-    pairs: PairWeights | None,
+    identity: dict[str, str], options: FitOptions, execution: Execution, starts: list[Start]
 ) -> Checkpoints | None:
     if execution.checkpoint is None:
         return None
@@ -152,12 +149,7 @@ def _checkpoints(
     ]
     return Checkpoints(
         execution.checkpoint,
-        {
-            "checksum": given.checksum,
-            "starts": digests,
-            **options.as_dict(),
-            **(pairs.about if pairs else {}),
-        },
+        {**identity, "starts": digests, **options.as_dict()},
         every_seconds=execution.checkpoint_seconds,
         every_iterations=execution.checkpoint_iterations,
         listener=execution.progress,

@@ -183,20 +183,18 @@ def fill_dense(
 
 @compiled
 def merge(
-    a_pointer: NDArray[np.uint32],
-    a_column: NDArray[np.uint16],
-    a_value: NDArray[Any],
-    w_pointer: NDArray[np.uint32],
-    w_column: NDArray[np.uint16],
-    w_value: NDArray[Any],
+    tile: tuple[Any, ...],
+    weights: tuple[Any, ...],
     missing: bool,  # noqa: FBT001 - compiled functions take their arguments by place
     ignored: bool,  # noqa: FBT001
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[Any], NDArray[Any]]:
-    """Return pointer, column, value and weight of the pairs of two sparse tiles, of which columns are in order.
+    """Return pointer, column, value and weight of the pairs of two sparse tiles.
 
-    With ``missing``, pairs of both, with weight 0 where the second has one that is not zero, otherwise 1; else those
+    Each comes as pointer, column and value; columns are in order. With ``missing``, pairs of both, with weight 0 where the second has one that is not zero, otherwise 1; else those
     of the second, with its weights. ``ignored`` gives the diagonal of the tile weight 0.
     """
+    a_pointer, a_column, a_value = tile
+    w_pointer, w_column, w_value = weights
     rows = len(a_pointer) - 1
     most = len(a_column) + len(w_column) + (rows if ignored else 0)
     pointer = np.zeros(rows + 1, np.uint32)

@@ -112,12 +112,15 @@ def merged(
 
     parts = [part or _nothing(shape) for part in (tile, weight)]
     kind = np.result_type(*(part.weight.dtype for part in parts))
-    arrays = [
-        array for part in parts for array in (part.pointer, part.column, part.weight.astype(kind, copy=False))
-    ]
     # what came from another process may lie at an odd address
-    arrays = [np.require(array, requirements=["C", "A"]) for array in arrays]
-    pointer, column, value, own = merge(*arrays, missing, ignored)
+    ours, theirs = (
+        tuple(
+            np.require(array, requirements=["C", "A"])
+            for array in (part.pointer, part.column, part.weight.astype(kind, copy=False))
+        )
+        for part in parts
+    )
+    pointer, column, value, own = merge(ours, theirs, missing, ignored)
     return SparseKnown(shape, pointer, column, value, own, float(missing))
 
 
