@@ -11,18 +11,18 @@ import numpy as np
 from dasknmf.errors import DasknmfError
 from dasknmf.events import IterationEnded, ModelEnded
 from dasknmf.model import relative_error
-from dasknmf.panels import advance, measure, place, rows_of, stack, stack_pairs, sums_of, without
-from dasknmf.solvers.face import RATIOS, Known
+from dasknmf.panels import advance, measure, place, rows_of, stack, stack_pairs, sums_of, total_of, without
+from dasknmf.solvers.face import PAIRED, Known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dasknmf.engine.executor import Executor, Handle
     from dasknmf.engine.sweep import Operator, Sweep
+    from dasknmf.engine.weighted import WeightedSweep
     from dasknmf.events import Listener
     from dasknmf.model import Model
     from dasknmf.options import RunOptions
-    from dasknmf.solvers.face import Sums
     from dasknmf.unseen import Unseen
 
 #: Iterations over which the objective must have stalled.
@@ -158,7 +158,7 @@ class Run:
         columns = sum(self._columns[index] for index in wanting)
         AX = self.operator.sweep(X, columns=columns, dtype=self._dtype) if wanting else X
         del X
-        pairing = {index: job for index, job in jobs.items() if job[0].wants(job[1]) in RATIOS}
+        pairing = {index: job for index, job in jobs.items() if job[0].wants(job[1]) in PAIRED}
         ratios, scores = self._ratios(pairing, self._dtype) if pairing else ([None] * count, [])
         self._panels = self.executor.map(
             advance, self._panels, AX, [jobs] * count, self._unseen, ratios, label="update"
@@ -169,7 +169,8 @@ class Run:
         of_ratios = dict(zip(pairing, found, strict=True)) if pairing else {}
         for index, sums in total_of(parts).items():
             if index in of_ratios:
-                sums["logs"], sums["cross"] = map(float, of_ratios[index])
+                names = PAIRED[jobs[index][0].wants(jobs[index][1])]
+                sums.update(zip(names, map(float, of_ratios[index]), strict=True))
             model = self.models[index]
             model.state = model.solver.reduce(model.state, sums)
             if model.state.between:
@@ -180,10 +181,14 @@ class Run:
     def _ratios(
         self, jobs: dict[int, tuple[Any, Any]], dtype: np.dtype[Any]
     ) -> tuple[list[Handle], list[Handle]]:
-        """One read for all models that want ratios: their row panels, and their sums."""
+        """One read for all models that want ratios, or of weighted matrices filled products: panels, and sums."""
         count = len(self._panels)
         X = self.executor.map(stack_pairs, self._panels, [jobs] * count, [dtype] * count, label="stack-pairs")
         ranks = [self._columns[index] for index in jobs]
+        if any(solver.wants(state) == "filled" for solver, state in jobs.values()):
+            # all of them: weights are the matrix's
+            made, scores = cast("WeightedSweep", self.operator).filled(X, ranks=ranks, dtype=dtype)
+            return made, [scores]
         # fits on a sketch never have such models
         entries = cast("Sweep", self.operator)
         scored = [solver.wants(state) == "scored ratio" for solver, state in jobs.values()]
@@ -280,16 +285,3 @@ class Run:
             self.snapshot.save(self.models, iteration, self.seconds)
         if not self.executor.local:
             self._place(self.live)
-
-
-def total_of(parts: Sequence[dict[int, Sums]]) -> dict[int, Sums]:
-    """Add the sums of all row panels, panel by panel."""
-    total: dict[int, Sums] = {}
-    for part in parts:
-        for index, sums in part.items():
-            if index not in total:
-                total[index] = dict(sums)
-            else:
-                for name, value in sums.items():
-                    total[index][name] = total[index][name] + value
-    return total

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.driver import total_of
 from dasknmf.engine.completion import group_moments
 from dasknmf.model import Exact
-from dasknmf.panels import exact_sums, factors_of, mass_sums, place
+from dasknmf.panels import exact_sums, factors_of, mass_sums, place, total_of
 from dasknmf.solvers.face import Known
 from dasknmf.unseen import Diagonal
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from dasknmf.engine.executor import Executor, Handle
     from dasknmf.engine.mask import Mask
     from dasknmf.engine.sweep import Operator, Sweep
+    from dasknmf.engine.weighted import WeightedSweep
     from dasknmf.solvers.face import Rows
 
 
@@ -77,6 +77,13 @@ def exact_errors(
         gram = float(np.vdot(own["gram_W"], own["gram_H"])) - own.get("unseen", 0.0)
         found.append(Exact(max(0.0, squares - 2 * seen + gram), squares))
     return found
+
+
+def weighted_errors(operator: WeightedSweep, executor: Executor, models: Sequence[Rows]) -> list[Exact]:
+    """Return ΣΩ∘(A − WH)² of each model, beside ΣΩ∘A², in float64, from one read."""
+    _, W, H = _placed(operator, executor, models)
+    found = operator.errors(W, H, models=len(models))
+    return [Exact(max(0.0, float(error)), operator.sum_of_squares) for error in found]
 
 
 def divergences(

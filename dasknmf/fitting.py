@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +12,14 @@ import numpy as np
 from dasknmf.checkpoint import Checkpoints, Saved, restored
 from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.decomposition import Decomposition, decomposition_dataset
+from dasknmf.engine.weighted import WeightedSweep
 from dasknmf.events import RunEnded, RunStarted
-from dasknmf.exact import divergences, exact_errors
-from dasknmf.matrices import Given, as_matrix
+from dasknmf.exact import divergences, exact_errors, weighted_errors
+from dasknmf.matrices import as_matrix
 from dasknmf.methods import decompose, needs_sketch, own_sketches
 from dasknmf.model import Exact, Model, balance, balanced_core
+from dasknmf.pair_weights import weights_for
 from dasknmf.planning import forgetting, plan_run
-from dasknmf.progress import silent
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
 from dasknmf.solvers import fits_sketch, is_direct, row_arrays
@@ -30,34 +31,18 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from dasknmf.engine.sketch import Sketch
-    from dasknmf.events import Listener
+    from dasknmf.execution import Execution
     from dasknmf.options import FitOptions, ModelOptions
-    from dasknmf.storage import Location, StorageOptions
-
-
-@dataclass(frozen=True)
-class Execution:
-    """Where and how a run goes, as :func:`dasknmf.nmf` says; nothing here changes a bit of its result.
-
-    ``keep_checkpoint`` leaves the last checkpoint to a caller who first saves the result; ``keep_sketch`` uses, and
-    leaves, the sketch of a store beside it.
-    """
-
-    scheduler: Any = None
-    workers: int | None = None
-    memory_limit: int | str | None = None
-    checkpoint: Location | None = None
-    checkpoint_seconds: float | None = 60.0
-    checkpoint_iterations: int | None = None
-    resume: bool = False
-    storage_options: StorageOptions | None = None
-    progress: Listener = silent
-    keep_checkpoint: bool = False
-    keep_sketch: bool = True
 
 
 def fit_models(
-    network: Any, options: FitOptions, execution: Execution, *, starts: Sequence[Start] | None = None
+    network: Any,
+    options: FitOptions,
+    execution: Execution,
+    *,
+    starts: Sequence[Start] | None = None,
+    missing: Any = None,
+    weights: Any = None,
 ) -> list[xr.Dataset]:
     """Fit the models of a run and return a Dataset for each.
 
@@ -71,14 +56,19 @@ def fit_models(
         Where and how.
     starts : sequence of (W, H) or None, optional
         For models whose ``init`` is ``"given"``.
+    missing, weights : optional
+        Of the entries, as in :func:`dasknmf.nmf`.
     """
     given = as_matrix(network, storage_options=execution.storage_options)
+    pairs = weights_for(given, missing, weights, storage_options=execution.storage_options)
+    options = pairs.adapted(options) if pairs else options
     begins = list(starts or [None] * len(options.models))
     for model, start in zip(options.models, begins, strict=True):
         given.check_start(model, start)
     limit = parse_memory(execution.memory_limit)
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
-        checkpoints = _checkpoints(given, options, execution, begins)
+        identity = {"checksum": given.checksum, **(pairs.about if pairs else {})}
+        checkpoints = _checkpoints(identity, options, execution, begins)
         operator, projection = plan_run(
             given,
             [model.n_components for model in options.models],
@@ -87,6 +77,8 @@ def fit_models(
             spaces=1 + own_sketches(options.models),
             ratios=[model.n_components for model in options.models if not fits_sketch(model.solver)],
             row_arrays=row_arrays(model.solver for model in options.models),
+            pairs=pairs,
+            diagonal=options.run.diagonal == "keep",
         )
         saved = checkpoints.read() if checkpoints and execution.resume else None
         execution.progress(
@@ -102,13 +94,16 @@ def fit_models(
             )
         )
         with forgetting(executor):
+            if isinstance(operator, WeightedSweep):
+                operator.look()
             session = Session(
                 given,
                 operator,
                 executor,
                 options.run,
                 listener=execution.progress,
-                keep_sketch=execution.keep_sketch,
+                # what is missing is not in the name of a sketch
+                keep_sketch=execution.keep_sketch and not pairs,
                 before=saved.seconds if saved else 0.0,
                 beside=None if execution.checkpoint is None else os.fspath(execution.checkpoint),
                 resume=execution.resume,
@@ -121,7 +116,7 @@ def fit_models(
 
 
 def _checkpoints(
-    given: Given, options: FitOptions, execution: Execution, starts: list[Start]
+    identity: dict[str, str], options: FitOptions, execution: Execution, starts: list[Start]
 ) -> Checkpoints | None:
     if execution.checkpoint is None:
         return None
@@ -132,7 +127,7 @@ def _checkpoints(
     ]
     return Checkpoints(
         execution.checkpoint,
-        {"checksum": given.checksum, "starts": digests, **options.as_dict()},
+        {**identity, "starts": digests, **options.as_dict()},
         every_seconds=execution.checkpoint_seconds,
         every_iterations=execution.checkpoint_iterations,
         listener=execution.progress,
@@ -243,6 +238,7 @@ def _datasets(
         "reads": operator.reads,
         "bytes_per_read": bytes_per_read,
         "seconds": session.seconds,
+        **(operator.about if isinstance(operator, WeightedSweep) else {}),
     }
     bounded = sketch is not None and session.diagonal and session.run.bound
 
@@ -270,6 +266,8 @@ def _ends(
 ) -> list[Exact]:
     """Return what the factors are worth on A, and of solvers that minimise it the divergence, for another read."""
     operator, executor, diagonal = session.operator, session.executor, session.diagonal
+    if isinstance(operator, WeightedSweep):
+        return weighted_errors(operator, executor, [one.rows for one in made])
     exact = exact_errors(operator, executor, [one.rows for one in made], diagonal=diagonal)
     chosen = [i for i, model in enumerate(options) if not fits_sketch(model.solver)]
     if chosen:
@@ -277,8 +275,3 @@ def _ends(
         for i, value in zip(chosen, found, strict=True):
             exact[i] = replace(exact[i], divergence=value)
     return exact
-
-
-def checkpoint_beside(location: Location) -> str:
-    """Return where the checkpoint of a result is kept by default: beside it."""
-    return f"{os.fspath(location).rstrip('/')}.checkpoint"

@@ -44,13 +44,17 @@ class Given:
         """Return the operator of the matrix."""
         if self.network is not None:
             return Sweep.of_network(self.network, executor)
+        self.check_sent(executor)
+        return Sweep.of_array(self.matrix, executor)
+
+    def check_sent(self, executor: Executor) -> None:
+        """Refuse to send a large matrix to the workers of a cluster."""
         if not executor.local and self.memory > LARGEST_SENT:
             msg = (
                 f"a matrix of {self.memory / 2**20:,.0f} MiB cannot go to the workers of a cluster; put it in "
                 "a store they all reach: dasknmf.import_network(matrix, 'network.zarr')"
             )
             raise InputError(msg)
-        return Sweep.of_array(self.matrix, executor)
 
     @property
     def memory(self) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.errors import InputError
-from dasknmf.fitting import Execution, fit_models
+from dasknmf.execution import Execution
+from dasknmf.fitting import fit_models
 from dasknmf.matrices import check_rows
 from dasknmf.mixed import shared_options
 from dasknmf.options import FitOptions, ModelOptions, split_options
@@ -34,6 +35,8 @@ def nmf(
     init: str = "auto",
     W: Any = None,
     H: Any = None,
+    missing: Any = None,
+    weights: Any = None,
     scheduler: Any = None,
     workers: int | None = None,
     memory_limit: int | str | None = None,
@@ -63,6 +66,15 @@ def nmf(
         Start, unless ``W`` and ``H`` are given; see :class:`dasknmf.options.ModelOptions`.
     W, H : array-like, shapes (n, k) and (k, n), optional
         Where to start.
+    missing : as ``network``, optional
+        Its non-zero pairs of genes are unknown: what the network has there does not matter, and the objective is over
+        all others. Of a sparse network the cost is that of edges and missing pairs.
+    weights : as ``network``, or callable, optional
+        Ω, symmetric, from 0 to 1: ½ΣΩ∘(A − WH)² is minimised. A sparse matrix says what counts: pairs it does not have
+        count with weight 0, at the cost of those it has. A function ``(rows, columns) -> ndarray`` of two arrays of
+        gene numbers, pure and picklable, is called block by block, for all n² pairs. All iterations of ``hals`` or
+        ``mu``, the solvers that take weights, are then on A, as with ``exact``, starts are of A with unknown entries as
+        0, and errors are weighted; there is no Eckart–Young bound.
     scheduler : str or distributed.Client, optional
         ``"threads"``, ``"serial"``, ``"local"``, an address, a scheduler file or a client; by default the
         current client, otherwise threads.
@@ -129,7 +141,10 @@ def nmf(
         storage_options=storage_options,
         progress=progress,
     )
-    return fit_models(network, FitOptions((model,), run), execution, starts=[(W, H) if given else None])[0]
+    starts = [(W, H) if given else None]
+    return fit_models(
+        network, FitOptions((model,), run), execution, starts=starts, missing=missing, weights=weights
+    )[0]
 
 
 def nmf_many(
@@ -137,6 +152,8 @@ def nmf_many(
     models: Sequence[ModelOptions | Mapping[str, Any]],
     *,
     execution: Execution | None = None,
+    missing: Any = None,
+    weights: Any = None,
     **options: Any,
 ) -> xr.DataTree:
     """Fit several models, of any rank, seed and algorithm, that share every read of the network.
@@ -149,8 +166,10 @@ def nmf_many(
         Fields of :class:`dasknmf.options.ModelOptions` each; two may not be the same.
     execution : Execution, optional
         Where and how; by default made of ``options``.
+    missing, weights : optional
+        Of the entries, the same for all models, as in :func:`nmf`.
     **options
-        Fields of :class:`dasknmf.fitting.Execution` (``scheduler``, ``memory_limit``, ``checkpoint``, …) and
+        Fields of :class:`dasknmf.execution.Execution` (``scheduler``, ``memory_limit``, ``checkpoint``, …) and
         of :class:`dasknmf.options.RunOptions`; those of ``ModelOptions`` are for models that do not say.
 
     Returns
@@ -177,7 +196,7 @@ def nmf_many(
     chosen = tuple(
         given if isinstance(given, ModelOptions) else _with_defaults(given, of_model) for given in models
     )
-    fits = fit_models(network, FitOptions(chosen, run), execution)
+    fits = fit_models(network, FitOptions(chosen, run), execution, missing=missing, weights=weights)
     root = xr.Dataset(attrs={"format": FORMAT, "version": VERSION})
     return xr.DataTree.from_dict(
         {"/": root, **{model.name: fit for model, fit in zip(chosen, fits, strict=True)}}

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.engine.pairs import beside, padded
-from dasknmf.solvers.face import RATIOS
+from dasknmf.solvers.face import PAIRED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -96,7 +96,7 @@ def _advance(
         if solver.wants(state) == "nothing":
             rows[index], sums[index] = solver.update_rows(old, AX[:, :0], state)
             continue
-        if solver.wants(state) in RATIOS:
+        if solver.wants(state) in PAIRED:
             assert ratios is not None
             k = solver.asks(old, state)[0].shape[1]
             own = slice(first_ratio, first_ratio + k)
@@ -122,7 +122,10 @@ def _advance(
 def _from_ratios(
     old: Rows, made: NDArray[Any], solver: Solver, state: Any, unseen: Unseen | None
 ) -> tuple[Rows, Sums]:
-    """Update the rows of a model that asks for ratios; its objective is that of the factors they were of."""
+    """Update the rows of a model that asks for ratios; its objective is that of the factors they were of.
+
+    What is filled knows by itself what does not count.
+    """
     if unseen is None:
         return solver.update_rows(old, made, state)
     before = solver.factors(old, state)
@@ -133,6 +136,19 @@ def _from_ratios(
 def sums_of(step: PanelStep) -> dict[int, Sums]:
     """Return the sums of a step alone, which is all the client needs of it."""
     return step.sums
+
+
+def total_of(parts: Sequence[dict[int, Sums]]) -> dict[int, Sums]:
+    """Add the sums of all row panels, panel by panel."""
+    total: dict[int, Sums] = {}
+    for part in parts:
+        for index, sums in part.items():
+            if index not in total:
+                total[index] = dict(sums)
+            else:
+                for name, value in sums.items():
+                    total[index][name] = total[index][name] + value
+    return total
 
 
 def rows_of(step: PanelStep, indices: tuple[int, ...]) -> dict[int, Rows]:

@@ -110,6 +110,7 @@ def fit_dataset(
         long_names["objective"] = f"{model.solver.minimises}, of the factors before each iteration"
         long_names["relative_error"] = "‖A − WH‖ / ‖A‖, of the factors before each iteration"
         long_names["relative_gradient"] = "how far from stationary each iteration found the factors"
+    long_names.update(model.solver.histories)
     variables = {
         name: (VARIABLES[name][0], values, {"long_name": long_names[name]}) for name, values in data.items()
     }

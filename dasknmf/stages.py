@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from dasknmf.driver import Run
+from dasknmf.engine.weighted import WeightedSweep
 from dasknmf.events import ModelsFitted
 from dasknmf.exact import known_of, unseen_of
 from dasknmf.progress import silent
 from dasknmf.sketched import FACTOR, Batch, Facts, Start, begin, fit_batch, make_batches, start_rows
 from dasknmf.sketching import sketches_for, vectors_of
 from dasknmf.solvers import fits_sketch
+from dasknmf.solvers.filled import Filled
 from dasknmf.solvers.initial import column_choice
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from dasknmf.matrices import Given
     from dasknmf.model import Model
     from dasknmf.options import ModelOptions, RunOptions
+    from dasknmf.solvers.alternating import Alternating
+    from dasknmf.solvers.face import Solver
     from dasknmf.storage import StorageOptions
 
 
@@ -62,7 +66,8 @@ class Session:
     @property
     def diagonal(self) -> bool:
         """Whether the diagonal counts."""
-        return self.run.diagonal == "keep"
+        # an operator with weights gives an ignored diagonal the weight 0 itself
+        return self.run.diagonal == "keep" or isinstance(self.operator, WeightedSweep)
 
     @property
     def _trace(self) -> float:
@@ -190,6 +195,9 @@ class Session:
         self, models: list[Model], *, polish: int | None = None, snapshot: Snapshot | None = None
     ) -> None:
         """Iterate models on A until each has stopped, those fitted on the sketch at most ``polish`` times."""
+        if isinstance(self.operator, WeightedSweep):
+            for model in models:
+                model.solver = cast("Solver", Filled(cast("Alternating", model.solver)))
         Run(
             self.operator,
             self.executor,

@@ -14,7 +14,7 @@ from dasknmf.engine.mask import draw_mask
 from dasknmf.errors import InputError
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.exact import exact_errors, held_out_errors
-from dasknmf.fitting import Execution
+from dasknmf.execution import Execution
 from dasknmf.kept import KeptBatches
 from dasknmf.matrices import as_matrix
 from dasknmf.model import balance
@@ -69,7 +69,7 @@ def survey(
         ``held_out_restarts``, ``warm_start``, ``consensus``), of :class:`dasknmf.options.RunOptions`
         (``max_iter``, ``tol``, ``polish``, …; see :data:`DEFAULTS`), penalties (``l1_W``, …), parameters of
         the solver (``beta``, …), and, without
-        ``execution``, of :class:`dasknmf.fitting.Execution` (``scheduler``, ``memory_limit``, ``checkpoint``, …).
+        ``execution``, of :class:`dasknmf.execution.Execution` (``scheduler``, ``memory_limit``, ``checkpoint``, …).
 
     Returns
     -------

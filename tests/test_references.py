@@ -46,7 +46,7 @@ def same_bits(one: xr.DataTree, two: xr.DataTree) -> bool:
 def test_where_a_run_takes_place_changes_no_bit(
     store: Path, client: Client, diagonal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dasknmf.fitting import Execution
+    from dasknmf.execution import Execution
 
     monkeypatch.setattr("dasknmf.engine.grid.SMALL_PANEL", 128)
     monkeypatch.setattr("dasknmf.engine.grid.SMALLEST_DENSE_GROUP", 1)
@@ -157,7 +157,8 @@ def test_a_killed_mixed_run_goes_on_to_the_same_bits(store: Path, tmp_path: Path
 
 
 def test_a_given_start_stays_with_its_model(store: Path) -> None:
-    from dasknmf.fitting import Execution, fit_models
+    from dasknmf.execution import Execution
+    from dasknmf.fitting import fit_models
     from dasknmf.options import FitOptions, RunOptions
 
     rng = np.random.default_rng(0)

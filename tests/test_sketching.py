@@ -13,7 +13,7 @@ import zarr
 import dasknmf
 from dasknmf.engine.executor import Threads
 from dasknmf.events import SketchSwept
-from dasknmf.fitting import Execution
+from dasknmf.execution import Execution
 from tests.conftest import planted
 
 if TYPE_CHECKING:

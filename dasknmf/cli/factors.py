@@ -92,6 +92,11 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 )
 @click.option("--seed", type=Numbers(), default="0", show_default=True, help="Of what is random.")
 @_fit_options
+@click.option("--missing", help="Store whose non-zero pairs of genes are unknown and do not count.")
+@click.option(
+    "--weights",
+    help="Store of weights from 0 to 1, for hals and mu; pairs that a sparse one does not have do not count.",
+)
 @scheduler_option
 @workers_option
 @memory_limit_option
@@ -118,10 +123,12 @@ def fit(
     force: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     checkpoint: str | None,
+    missing: str | None,
+    weights: str | None,
     **options: Any,
 ) -> None:
     """Factorize NETWORK, a store made by import or coexpress, and save the factors."""
-    from dasknmf.fitting import Execution, checkpoint_beside
+    from dasknmf.execution import Execution, checkpoint_beside
     from dasknmf.mixed import model_grid
     from dasknmf.models import nmf_many
     from dasknmf.options import split_options
@@ -140,7 +147,7 @@ def fit(
         execution = Execution(
             **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
         )
-        fits = nmf_many(network, models, execution=execution, **asdict(run))
+        fits = nmf_many(network, models, execution=execution, missing=missing, weights=weights, **asdict(run))
     children = {name: child.to_dataset() for name, child in fits.children.items()}
     result = fits if len(children) > 1 else next(iter(children.values()))
     save(result, output, overwrite=force, storage_options=storage)

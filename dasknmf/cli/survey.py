@@ -112,7 +112,7 @@ def survey(
 ) -> None:
     """Fit many ranks of NETWORK several times each, in a dozen reads of it, and recommend one."""
     from dasknmf.analysis.rank_curves import survey_table
-    from dasknmf.fitting import Execution, checkpoint_beside
+    from dasknmf.execution import Execution, checkpoint_beside
     from dasknmf.progress import progress_listener
     from dasknmf.results import save
     from dasknmf.storage import remove, require_free

@@ -126,7 +126,9 @@ def _sparse(
             a, b = max(first, np.intp(pointer[row])), min(last, np.intp(pointer[row + 1]))
             if a < b:
                 e, at = a - first, row * s_i
-                _dots(column, a, b, k, l_i + at, r_i + at, l_j, r_j, s_j, ij + e * size, ji + e * size, room)
+                dots_of_row(
+                    column, a, b, k, l_i + at, r_i + at, l_j, r_j, s_j, ij + e * size, ji + e * size, room
+                )
                 # columns are in order: nothing of a diagonal tile is left of the diagonal
                 if diagonal and column[a] == row:
                     value, d = w[e], max(d_ij[e], least)
@@ -151,7 +153,7 @@ def _sparse(
                 if diagonal and column[a] == row:
                     # A_ii is there once
                     d_ij[e] = own[e]
-                _spread(
+                spread_row(
                     column, a, b, k, r_i + at, to, r_j, s_j, y_j, ys_j, ij + e * size, ji + e * size, room
                 )
             row += 1
@@ -160,7 +162,7 @@ def _sparse(
 
 
 @numba.njit(nogil=True)
-def _dots(column, a, b, k, l_i, r_i, l_j, r_j, step, d_ij, d_ji, like):
+def dots_of_row(column, a, b, k, l_i, r_i, l_j, r_j, step, d_ij, d_ji, like):
     """Form both products of the entries of a row, vector by vector of columns."""
     first, width = 0, WIDEST
     while first < k:
@@ -183,7 +185,7 @@ def _dots(column, a, b, k, l_i, r_i, l_j, r_j, step, d_ij, d_ji, like):
 
 
 @numba.njit(nogil=True)
-def _spread(column, a, b, k, r_i, y_i, r_j, step, y_j, y_step, q_ij, q_ji, like):
+def spread_row(column, a, b, k, r_i, y_i, r_j, step, y_j, y_step, q_ij, q_ji, like):
     """Add the ratios of the entries of a row, vector by vector of columns."""
     first, width = 0, WIDEST
     while first < k:

@@ -6,24 +6,24 @@ gives nothing.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.engine.kernels import LINE, zeros_on_lines
-from dasknmf.engine.pairs import Pair, beside, made_columns, padded, places
+from dasknmf.engine.paired import paired_group, paired_scores, paired_sweep
 from dasknmf.network.sparse_tile import SparseTile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from dasknmf.engine.executor import Executor, Handle
     from dasknmf.engine.grid import Group, Panels
     from dasknmf.engine.kernels import Tile, TileSource
+    from dasknmf.engine.pairs import Pair
 
-EXACT = np.dtype(np.float64)
 #: Rows and columns of a dense tile whose products are worked on at a time: two blocks of 256 KiB stay in a 1 MiB cache.
 ROWS, COLUMNS = 128, 512
 #: BLAS multiplies without packing its operands, a fifth faster, up to so many multiplications and ranks.
@@ -78,17 +78,20 @@ def ratio_sweep(
     sums : handle of ndarray of float64, shape (models, 2)
         Σ A log(A / LRᵀ), where 0 log 0 = 0, and Σ A LRᵀ.
     """
-    chosen = tuple(zip(ranks, scored or [True] * len(ranks), strict=True))
-    last, every = len(panels), slice(0, len(ranks))
-    *made, sums = executor.add_up(
+    scoring = tuple(scored or [True] * len(ranks))
+    return paired_sweep(
+        executor,
+        panels,
         ratio_group,
-        [(source, panels, group, [X[q] for q in group.panels], chosen, diagonal) for source, group in calls],
-        [(*zip(group.panels, panels.touched(group), strict=True), (last, every)) for _, group in calls],
-        [*((rows, made_columns(ranks)) for rows in panels.rows), (len(ranks), 2)],
-        [*[dtype] * last, EXACT],
+        calls,
+        X,
+        diagonal,
+        scoring,
+        ranks=ranks,
+        dtype=dtype,
+        scores=2,
         label="ratio",
     )
-    return made, sums
 
 
 def ratio_group(
@@ -96,8 +99,9 @@ def ratio_group(
     panels: Panels,
     group: Group,
     X: Sequence[NDArray[Any]],
-    models: Sequence[tuple[int, bool]],
+    ranks: Sequence[int],
     counts: bool,  # noqa: FBT001 - tasks take their arguments by place
+    scored: Sequence[bool],
 ) -> tuple[NDArray[Any], ...]:
     """Return the contributions of a group of tiles to Y of each model, and to its sums.
 
@@ -111,10 +115,12 @@ def ratio_group(
         The tiles.
     X : sequence of ndarray, shapes (rows of panel, 2K)
         For each of the row panels ``group.panels``, what :func:`beside` made; their dtype is that of Y.
-    models : sequence of (int, bool)
-        Of each, its rank, and whether it wants the sums.
+    ranks : sequence of int
+        Of each model.
     counts : bool
         Whether the diagonal of A does.
+    scored : sequence of bool
+        Whether each model wants the sums.
 
     Returns
     -------
@@ -122,33 +128,8 @@ def ratio_group(
         For each of ``group.panels``, the rows of Y that ``panels.touched(group)`` says; then, of each model,
         Σ A log(A / LRᵀ) and Σ A LRᵀ, in float64, shape (models, 2).
     """
-    ranks = [k for k, _ in models]
-    given = {q: _on_lines(rows) for q, rows in zip(group.panels, X, strict=True)}
-    spans = dict(zip(group.panels, panels.touched(group), strict=True))
-    columns, dtype = made_columns(ranks), X[0].dtype
-    made = {q: zeros_on_lines((span.stop - span.start, columns), dtype) for q, span in spans.items()}
-    sums = np.zeros((len(ranks), 2))
-    for i, j, tile in tiles_of(source, group):
-        (q, rows), (p, others) = panels.place(i), panels.place(j)
-        Y_i, Y_j = (made[at][_within(part, spans[at])] for at, part in ((q, rows), (p, others)))
-        for model, place in enumerate(places(ranks)):
-            # what it is padded with is zero, and adds nothing
-            wide = slice(place.made.start, place.made.start + padded(ranks[model]))
-            pair_i, pair_j = (
-                (given[at][part, _widened(place.left)], given[at][part, _widened(place.right)])
-                for at, part in ((q, rows), (p, others))
-            )
-            sums[model] += add_ratios(
-                tile,
-                pair_i,
-                pair_j,
-                Y_i[:, wide],
-                Y_j[:, wide],
-                diagonal=i == j,
-                counts=counts,
-                scored=models[model][1],
-            )
-    return (*made.values(), sums)
+    adds = [partial(add_ratios, counts=counts, scored=score) for score in scored]
+    return paired_group(adds, 2, source, panels, group, X, ranks)
 
 
 def scores_group(
@@ -168,21 +149,7 @@ def scores_group(
     W, H : sequence of sequences of ndarray, shapes (rows of panel, k)
         For each of the row panels ``group.panels``, W and Hᵀ of each model.
     """
-    total = np.zeros((1, len(W[0])))
-    for i, j, tile in tiles_of(source, group):
-        where = [(group.panels.index(q), rows) for q, rows in map(panels.place, (i, j))]
-        for model, factor in enumerate(W[0]):
-            k = padded(factor.shape[1])
-            pair_i, pair_j = (
-                (both[:, :k], both[:, k:])
-                for both in (
-                    beside([(W[q][model][part], H[q][model][part])], part.stop - part.start, EXACT)
-                    for q, part in where
-                )
-            )
-            Y_i, Y_j = (np.zeros(pair[0].shape) for pair in (pair_i, pair_j))
-            total[0, model] += add_ratios(tile, pair_i, pair_j, Y_i, Y_j, diagonal=i == j, counts=counts)[0]
-    return (total,)
+    return paired_scores(partial(add_ratios, counts=counts), source, panels, group, W, H)
 
 
 def add_ratios(
@@ -272,27 +239,3 @@ def _add_dense_ratios(
             if not diagonal:
                 Y_j[columns] += D_ji.T @ R_i[rows]
     return float(exact[0].sum()), float(exact[1].sum())
-
-
-def tiles_of(source: TileSource, group: Group) -> Iterator[tuple[int, int, Tile]]:
-    """Yield i, j and tile (i, j) of a group."""
-    for i, first, last in group.tile_rows():
-        for j, tile in source.tile_row(i, first, last):
-            yield i, j, tile
-
-
-def _widened(columns: slice) -> slice:
-    return slice(columns.start, columns.start + padded(columns.stop - columns.start))
-
-
-def _on_lines(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return rows that begin on cache lines: their copy, where they came from another process."""
-    if rows.flags.c_contiguous and rows.ctypes.data % LINE == 0:
-        return rows
-    moved = zeros_on_lines(rows.shape, rows.dtype)
-    moved[:] = rows
-    return moved
-
-
-def _within(rows: slice, span: slice) -> slice:
-    return slice(rows.start - span.start, rows.stop - span.start)

@@ -14,9 +14,15 @@ Rows = dict[str, "NDArray[Any]"]
 #: What row panels add up to: small float64 arrays and scalars, by name.
 Sums = dict[str, Any]
 #: What a solver wants of A in a round: A·X; or (A ⊘ L Rᵀ)·R, a scored one with Σ A log(A / LRᵀ) and Σ A LRᵀ as
-#: ``logs`` and ``cross`` of the sums; or nothing, when it only needs the sums of all panels.
-Want = Literal["product", "ratio", "scored ratio", "nothing"]
-RATIOS: tuple[Want, ...] = ("ratio", "scored ratio")
+#: ``logs`` and ``cross`` of the sums; or (L Rᵀ + Ω∘(A − L Rᵀ))·R, with ΣΩ∘(A − LRᵀ)² as ``squared``; or nothing, when
+#: it only needs the sums of all panels.
+Want = Literal["product", "ratio", "scored ratio", "filled", "nothing"]
+#: Those that are made of two factors, L and R, and their sums.
+PAIRED: dict[str, tuple[str, ...]] = {
+    "ratio": ("logs", "cross"),
+    "scored ratio": ("logs", "cross"),
+    "filled": ("squared",),
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,8 @@ class Solver(Protocol):
         Whether products are all it wants, so that it can be fitted on a sketch of A; ratios need A itself.
     row_arrays : int
         How many arrays of the size of W it keeps.
+    histories : dict
+        What the histories in a result are, by name, where that is not what :mod:`dasknmf.results` says.
     """
 
     name: ClassVar[str]
@@ -94,6 +102,7 @@ class Solver(Protocol):
     multiplicative: ClassVar[bool]
     fits_sketch: ClassVar[bool]
     row_arrays: ClassVar[int]
+    histories: ClassVar[dict[str, str]]
 
     def rows_from(self, W: NDArray[Any], Ht: NDArray[Any]) -> Rows:
         """Return the rows of a start, given W and Hᵀ, both gene by factor."""
@@ -120,7 +129,7 @@ class Solver(Protocol):
         ...
 
     def asks(self, rows: Rows, state: Any) -> Any:
-        """Return the rows of X, to be multiplied by A; or for a ratio those of L and of R."""
+        """Return the rows of X, to be multiplied by A; or for a ratio or a filled product those of L and R."""
         ...
 
     def update_rows(self, rows: Rows, AX: NDArray[Any], state: Any) -> tuple[Rows, Sums]:
@@ -163,6 +172,7 @@ class Plain:
     multiplicative: ClassVar[bool] = False
     fits_sketch: ClassVar[bool] = True
     row_arrays: ClassVar[int] = 2
+    histories: ClassVar[dict[str, str]] = {}
 
     def factors(self, rows: Rows, state: Any) -> Rows:  # noqa: ARG002
         """Return both factors, which are the rows."""

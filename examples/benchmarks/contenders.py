@@ -49,7 +49,7 @@ def dasknmf_survey(
     began = time.perf_counter()
     import dasknmf
     from dasknmf.errors import MemoryLimitError
-    from dasknmf.fitting import Execution
+    from dasknmf.execution import Execution
 
     survey = dasknmf.survey  # what dasknmf offers is imported when it is first asked for
     imported = time.perf_counter() - began

@@ -22,7 +22,7 @@ from tables import Table
 
 import dasknmf
 from dasknmf.events import IterationEnded
-from dasknmf.fitting import Execution
+from dasknmf.execution import Execution
 from dasknmf.network.soules import SoulesMatrix
 from dasknmf.solvers import SOLVERS, solver_class
 

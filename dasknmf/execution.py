@@ -1,0 +1,39 @@
+"""Where and how a run goes: the options that change no bit of its result."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dasknmf.progress import silent
+
+if TYPE_CHECKING:
+    from dasknmf.events import Listener
+    from dasknmf.storage import Location, StorageOptions
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where and how a run goes, as :func:`dasknmf.nmf` says; nothing here changes a bit of its result.
+
+    ``keep_checkpoint`` leaves the last checkpoint to a caller who first saves the result; ``keep_sketch`` uses, and
+    leaves, the sketch of a store beside it.
+    """
+
+    scheduler: Any = None
+    workers: int | None = None
+    memory_limit: int | str | None = None
+    checkpoint: Location | None = None
+    checkpoint_seconds: float | None = 60.0
+    checkpoint_iterations: int | None = None
+    resume: bool = False
+    storage_options: StorageOptions | None = None
+    progress: Listener = silent
+    keep_checkpoint: bool = False
+    keep_sketch: bool = True
+
+
+def checkpoint_beside(location: Location) -> str:
+    """Return where the checkpoint of a result is kept by default: beside it."""
+    return f"{os.fspath(location).rstrip('/')}.checkpoint"
