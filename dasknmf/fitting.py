@@ -56,8 +56,7 @@ def fit_models(
         Where and how.
     starts : sequence of (W, H) or None, optional
         For models whose ``init`` is ``"given"``.
-    missing, weights : optional
-        Of the entries, as in :func:`dasknmf.nmf`.
+    missing, weights : as in :func:`dasknmf.nmf`
     """
     given = as_matrix(network, storage_options=execution.storage_options)
     pairs = weights_for(given, missing, weights, storage_options=execution.storage_options)

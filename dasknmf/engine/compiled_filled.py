@@ -190,8 +190,9 @@ def merge(
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint16], NDArray[Any], NDArray[Any]]:
     """Return pointer, column, value and weight of the pairs of two sparse tiles.
 
-    Each comes as pointer, column and value; columns are in order. With ``missing``, pairs of both, with weight 0 where the second has one that is not zero, otherwise 1; else those
-    of the second, with its weights. ``ignored`` gives the diagonal of the tile weight 0.
+    Each comes as pointer, column and value; columns are in order. With ``missing``, there are the pairs of both, with
+    weight 0 where the second has one that is not zero, otherwise 1; else those of the second, with its weights.
+    ``ignored`` gives the diagonal of the tile weight 0.
     """
     a_pointer, a_column, a_value = tile
     w_pointer, w_column, w_value = weights

@@ -83,8 +83,11 @@ class DenseKnown:
 
     @property
     def nbytes(self) -> int:
-        """Bytes in memory."""
-        return sum(int(getattr(part, "nbytes", 0)) for part in (self.tile, self.weight))
+        """Bytes in memory; sparse parts are kept with what rows are made dense from, some three times their size."""
+        return sum(
+            int(getattr(part, "nbytes", 0)) * (4 if isinstance(part, SparseTile) else 1)
+            for part in (self.tile, self.weight)
+        )
 
     def strip(self, rows: slice, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return some rows of A and of Ω, each in one piece, shape (rows, columns)."""
