@@ -60,11 +60,6 @@ class Filled(Plain):
         """Sweeps an iteration takes."""
         return self.solver.rounds
 
-    @property
-    def multiplicative(self) -> bool:
-        """Whether an entry that is zero stays zero."""
-        return self.solver.multiplicative
-
     def rows_from(self, W: NDArray[Any], Ht: NDArray[Any]) -> Rows:
         """Return the rows of a start."""
         return self.solver.rows_from(W, Ht)
