@@ -72,9 +72,9 @@ def nmf(
     weights : as ``network``, or callable, optional
         Ω, symmetric, from 0 to 1: ½ΣΩ∘(A − WH)² is minimised. A sparse matrix says what counts: pairs it does not have
         count with weight 0, at the cost of those it has. A function ``(rows, columns) -> ndarray`` of two arrays of
-        gene numbers, pure and picklable, is called block by block, for all n² pairs. All iterations of ``hals`` or
-        ``mu``, the solvers that take weights, are then on A, as with ``exact``, starts are of A with unknown entries as
-        0, and errors are weighted; there is no Eckart–Young bound.
+        gene numbers, pure and picklable, is called block by block, for all n² pairs; checkpoints know it by its values
+        for 128 genes. All iterations of ``hals`` or ``mu``, the solvers that take weights, are then on A, as with
+        ``exact``, starts are of A with unknown entries as 0, and errors are weighted; there is no Eckart–Young bound.
     scheduler : str or distributed.Client, optional
         ``"threads"``, ``"serial"``, ``"local"``, an address, a scheduler file or a client; by default the
         current client, otherwise threads.
