@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: Iterations after which A·W is multiplied anew: in between it is added up from A·D, one product an iteration, and
 #: errors of float32 with it.
 REFRESH = 20
+#: A column that steps shrink more is a difference of which digits are lost: it is multiplied anew at once.
+SHRUNK = 1e-2
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,27 @@ class DirectedState:
     phase : {"product", "direction", "search", "step"}
         What the next round does: multiply W by A; find D; multiply D by A; go on to W + step·D and find the next D.
         An iteration is a search and a step, one in ``REFRESH`` begins with the other two.
+    due : bool
+        Whether this iteration, or from a search on the next, does.
     step : float
         How far to go along D.
     earlier : int
         Iterations on the sketch of A.
     scale : ndarray, shape (k,)
         By what columns of W are multiplied after the step.
+    lost : ndarray, shape (k,)
+        How many times columns have shrunk since A·W was multiplied.
     """
 
     gram: NDArray[np.float64]
     core: NDArray[np.float64]
     product: NDArray[np.float64]
     scale: NDArray[np.float64]
+    lost: NDArray[np.float64]
     sum_of_squares: float
     diagonal: bool = True
     phase: str = "product"
+    due: bool = True
     step: float = 0.0
     earlier: int = 0
     iteration: int = 0
@@ -69,8 +77,7 @@ class DirectedState:
     @property
     def between(self) -> bool:
         """True when the next round begins an iteration."""
-        refreshed = self.iteration % REFRESH == 0
-        return self.phase == ("product" if refreshed else "search")
+        return self.phase == ("product" if self.due else "search")
 
     @property
     def curvature(self) -> NDArray[np.float64]:
@@ -95,8 +102,11 @@ class Directed(Plain, ABC):
         """Return an S that is as good or better than that of the state, for WᵀW and WᵀAW."""
 
     @abstractmethod
-    def scale_of(self, gram: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return by what columns of W are to be multiplied, S making up for it; 0 ends a column."""
+    def scale_of(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by what columns of W are to be multiplied, S making up for it; 0 ends a column.
+
+        Given are their squared norms before and after a step.
+        """
 
     def rows_from(self, W: NDArray[Any], Ht: NDArray[Any]) -> Rows:
         """Return the one factor; see :func:`dasknmf.solvers.initial.symmetric_start`."""
@@ -118,6 +128,7 @@ class Directed(Plain, ABC):
             core=np.eye(k),
             product=np.zeros((k, k)),
             scale=np.ones(k),
+            lost=np.ones(k),
             sum_of_squares=known.sum_of_squares,
             diagonal=known.diagonal,
         )
@@ -185,7 +196,7 @@ class Directed(Plain, ABC):
         product = (sums["product"] + sums["product"].T) / 2
         if state.phase == "product":
             core = self.best_core(state, state.gram, product)
-            return replace(state, core=core, product=product, phase="direction")
+            return replace(state, core=core, product=product, lost=np.ones(len(core)), phase="direction")
         if state.phase == "search":
             return self._search(state, sums)
         state = replace(state, gram=sums["gram"], product=product)
@@ -196,9 +207,11 @@ class Directed(Plain, ABC):
         squared = state.sum_of_squares + sums["own"] - 2 * float(np.vdot(product, core))
         squared = max(0.0, squared + float(np.vdot(gram @ core, core @ gram)))
         iteration = state.iteration + 1
+        due = state.due or iteration % REFRESH == 0
         return replace(
             state,
-            phase="product" if iteration % REFRESH == 0 else "search",
+            phase="product" if due else "search",
+            due=due,
             iteration=iteration,
             objective=squared / 2,
             squared_error=squared,
@@ -217,13 +230,25 @@ class Directed(Plain, ABC):
         step = best_step(products, grams, state.core)
         powers = (1.0, step, step**2)
         product, gram = (sum(p * M for p, M in zip(powers, of, strict=True)) for of in (products, grams))
-        core = self.best_core(state, gram, product)
-        scale = self.scale_of(gram)
-        back = np.divide(1, scale, where=scale > 0, out=np.zeros_like(scale))
+        # what is left of a column that the step has emptied can be below zero
+        before, after = np.diag(state.gram), np.maximum(np.diag(gram), 0)
+        scale = self.scale_of(before, after)
+        alive = scale > 0
+        ratio = np.divide(before, after, where=alive & (after > 0), out=np.ones_like(after))
+        lost = np.maximum(1, state.lost * np.sqrt(ratio))
+        shrunk = bool((lost[alive] > 1 / SHRUNK).any())
+        core = state.core
+        if shrunk:
+            # sums of what has lost its digits say too little of the best S: it waits for new ones
+            scale = np.where(alive, 1.0, 0.0)
+        else:
+            core = self.best_core(state, gram * np.outer(alive, alive), product * np.outer(alive, alive))
+        back = np.divide(1, scale, where=alive, out=np.zeros_like(scale))
         core = core * np.outer(back, back)
         # the Gram after the step: the direction after it is found before W itself has been summed
         gram = gram * np.outer(scale, scale)
-        return replace(state, step=step, scale=scale, core=core, gram=gram, phase="step")
+        kept = {"core": core, "gram": gram, "scale": scale, "lost": lost}
+        return replace(state, step=step, due=shrunk, phase="step", **kept)
 
 
 def best_step(

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: Exchanges of all infeasible variables that may fail to lessen their number before single ones are exchanged.
 PATIENCE = 3
+#: Share of the largest entry that is added to the diagonal for rows that need it.
+RIDGE = 1e-11
 
 
 def nnls_rows(
@@ -34,7 +36,7 @@ def nnls_rows(
     G : ndarray, shape (k, k)
         Symmetric, positive semidefinite.
     most_rounds : int, optional
-        After so many, rows that are not solved are given up; by default 5 k + 20, of which real rows take a few.
+        After so many, twice, rows that are not solved are given up; by default 5 k + 20, of which real ones take a few.
     precision : float
         Relative error of G and Y.
 
@@ -49,7 +51,8 @@ def nnls_rows(
     Rows are sorted by their passive sets, so that equal ones share a Cholesky factorization, and the next set goes on
     from the columns that it has in common. A column that depends on those before it, a pivot below k times
     ``precision``, is left out of the solution at zero: its gradient is then that of the others, so what is returned
-    is a minimum also where G is singular and has many. No row depends on the rows beside it.
+    is a minimum also where G is singular and has many. Where pivoting then goes in circles, for a few rows in a
+    thousand of such a G, it begins again with a ridge, with which it must end. No row depends on the rows beside it.
 
     References
     ----------
@@ -59,15 +62,18 @@ def nnls_rows(
     rows, k = Y.shape
     x = np.zeros((rows, k))
     passive = F > 0
-    fewest, lives = np.full(rows, k + 1), np.full(rows, PATIENCE)
     G, Y = (np.ascontiguousarray(array, dtype=np.float64) for array in (G, Y))
+    ridge = max(RIDGE, k * precision) * float(G.diagonal().max(initial=0))
     todo = np.arange(rows)
-    for _ in range(5 * k + 20 if most_rounds is None else most_rounds):
-        todo = todo[_by_set(passive[todo])]
-        wrong = pivot(todo, passive, fewest, lives, Y, G, x, k * precision)
-        todo = todo[wrong]
-        if not len(todo):
-            break
+    for curvature in (G, G + ridge * np.eye(k)):
+        fewest, lives = np.full(rows, k + 1), np.full(rows, PATIENCE)
+        for _ in range(5 * k + 20 if most_rounds is None else most_rounds):
+            todo = todo[_by_set(passive[todo])]
+            wrong = pivot(todo, passive, fewest, lives, Y, curvature, x, k * precision)
+            todo = todo[wrong]
+            if not len(todo):
+                break
+        passive[todo] = False
     solved = np.ones(rows, dtype=bool)
     solved[todo], x[todo] = False, 0
     return x, solved

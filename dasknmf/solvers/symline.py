@@ -42,6 +42,10 @@ class SymLine(Directed):
         """Return the identity that it is."""
         return state.core
 
-    def scale_of(self, gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scale_of(
+        self,
+        before: NDArray[np.float64],  # noqa: ARG002
+        after: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
         """Return ones: there is no S to make up for anything else."""
-        return np.ones(len(gram))
+        return np.ones(len(after))

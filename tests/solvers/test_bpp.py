@@ -85,10 +85,10 @@ def test_where_it_starts_changes_nothing() -> None:
 def test_rows_that_are_given_up_are_said_so_and_do_not_ascend() -> None:
     B, data, F = problem(30, 8, 100, "full", 0)
     G, Y = B.T @ B, data.T @ B
-    x, solved = nnls_rows(F, Y, G, most_rounds=3)
+    x, solved = nnls_rows(F, Y, G, most_rounds=2)
     assert 0 < solved.sum() < len(solved)
     assert not x[~solved].any()
-    new = best_rows(F, Y, G, most_rounds=3)
+    new = best_rows(F, Y, G, most_rounds=2)
     np.testing.assert_array_equal(new[solved], x[solved])
     assert (objective(new, G, Y) < objective(F, G, Y)).all()
 
@@ -157,7 +157,7 @@ def test_the_objective_of_snmf_never_rises(n: int, k: int, variant: str, diagona
     W, Ht = starts(n, k, seed)
     model = iterate(A, SOLVERS["snmf"](beta=0.2, variant=variant), W, Ht, 12, diagonal=diagonal)
     objectives = np.array(model.objective)
-    assert (np.diff(objectives) <= 1e-9 * objectives[0]).all()
+    assert (np.diff(objectives) <= 1e-9 * max(objectives[0], (A**2).sum())).all()
     assert model.squared_error[-1] == pytest.approx(squared_error(A, model, diagonal=diagonal), rel=1e-6)
 
 

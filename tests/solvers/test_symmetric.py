@@ -142,14 +142,16 @@ def test_the_objective_never_rises_at_one_coupling(
     made = SOLVERS[solver](alpha=0.5) if coupled else SOLVERS[solver]()
     model = iterate(A, made, W, Ht, 25, diagonal=diagonal)
     objectives = np.array(model.objective)
-    assert (np.diff(objectives) <= 1e-10 * max(objectives[0], (A**2).sum())).all()
+    # a network without an edge has no size of its own
+    size = max(objectives[0], (A**2).sum(), 1e-3)
+    assert (np.diff(objectives) <= 1e-10 * size).all()
     assert all((rows >= 0).all() for name, rows in model.rows.items() if name in "WH")
     if solver == "symmu":  # it looks back
         model = iterate(A, made, W, Ht, 24, diagonal=diagonal)
     found = squared_error(A, model, diagonal=diagonal)
-    assert objectives[-1] >= found / 2 * (1 - 1e-9)
+    assert objectives[-1] >= found / 2 - 1e-9 * size
     if not coupled:
-        assert objectives[-1] == pytest.approx(found / 2, rel=1e-9, abs=1e-10 * (A**2).sum())
+        assert objectives[-1] == pytest.approx(found / 2, rel=1e-9, abs=1e-10 * size)
 
 
 def blocks(n: int, *, seed: int, inside: float = 0.05, between: float = 0.5) -> np.ndarray:
