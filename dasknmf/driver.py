@@ -283,5 +283,4 @@ class Run:
         self._cut_at = iteration
         if due and self.snapshot is not None:
             self.snapshot.save(self.models, iteration, self.seconds)
-        if not self.executor.local:
-            self._place(self.live)
+        self._place(self.live)

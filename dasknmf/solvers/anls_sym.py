@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
-from dasknmf.solvers.bpp import best_rows
+from dasknmf.solvers.bpp import BestRows
 from dasknmf.solvers.coupled import Coupled
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class ANLSSym(Coupled):
+class ANLSSym(BestRows, Coupled):
     """U ← argmin over U ≥ 0 of ‖A − UVᵀ‖² + α‖U − V‖², exactly; then V likewise.
 
     The authors raise α by 1 % an iteration, or keep it at the square of the largest entry of A. The first would take
@@ -27,16 +23,3 @@ class ANLSSym(Coupled):
 
     name = "anls-sym"
     source = "Kuang, Ding & Park 2012"
-
-    def update(
-        self,
-        F: NDArray[Any],
-        Y: NDArray[Any],
-        G: NDArray[Any],
-        FG: NDArray[Any],  # noqa: ARG002
-        *,
-        l1: float,
-        l2: float,
-    ) -> NDArray[Any]:
-        """Return the best rows."""
-        return best_rows(F, Y, G, l1=l1, l2=l2)

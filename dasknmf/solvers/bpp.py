@@ -13,17 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class BPP(Alternating):
-    """W ← argmin over W ≥ 0 of ‖A − WH‖² + penalties, exactly, by block principal pivoting; then H likewise.
-
-    References
-    ----------
-    Kim, Park, SIAM Journal on Scientific Computing 33 (2011).
-    """
-
-    name = "bpp"
-    source = "Kim & Park 2011"
+class BestRows:
+    """The exact update of half-steps, whatever they minimise."""
 
     def update(
         self,
@@ -37,6 +28,19 @@ class BPP(Alternating):
     ) -> NDArray[Any]:
         """Return new rows; the pivoting starts from the positive entries of the old ones."""
         return best_rows(F, Y, G, l1=l1, l2=l2)
+
+
+@dataclass(frozen=True)
+class BPP(BestRows, Alternating):
+    """W ← argmin over W ≥ 0 of ‖A − WH‖² + penalties, exactly, by block principal pivoting; then H likewise.
+
+    References
+    ----------
+    Kim, Park, SIAM Journal on Scientific Computing 33 (2011).
+    """
+
+    name = "bpp"
+    source = "Kim & Park 2011"
 
 
 def best_rows(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from dasknmf.solvers.alternating import AlternatingState, HalfSteps
-from dasknmf.solvers.bpp import best_rows
+from dasknmf.solvers.bpp import BestRows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,7 @@ class SparseState(AlternatingState):
 
 
 @dataclass(frozen=True)
-class SNMF(HalfSteps):
+class SNMF(BestRows, HalfSteps):
     """Minimises ½‖A − WH‖² + ½ eta ‖D‖² + ½ beta Σ_i ‖s_i‖₁² exactly in each factor, S sparse and D dense.
 
     Parameters
@@ -86,19 +86,6 @@ class SNMF(HalfSteps):
         if self._is_sparse(name):
             return self.beta / 2 * float(np.sum(sums["gram"]))
         return super().penalty(name, state, sums)
-
-    def update(
-        self,
-        F: NDArray[Any],
-        Y: NDArray[Any],
-        G: NDArray[Any],
-        FG: NDArray[Any],  # noqa: ARG002
-        *,
-        l1: float,
-        l2: float,
-    ) -> NDArray[Any]:
-        """Return the best rows."""
-        return best_rows(F, Y, G, l1=l1, l2=l2)
 
     def _is_sparse(self, name: str) -> bool:
         return name == ("H" if self.variant == "R" else "W")
