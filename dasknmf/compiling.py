@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
@@ -47,3 +49,15 @@ def compiled_for(function: Callable[..., Any], signature: Any) -> Callable[..., 
         # as above
         made = numba.njit(signature, nogil=True, error_model="numpy")(function)
     return cast("Callable[..., None]", made)
+
+
+def once(make: Function) -> Function:
+    """Keep what a function makes for each of its arguments, and let one thread at a time make it."""
+    kept, lock = cache(make), threading.Lock()
+
+    @wraps(make)
+    def get(*key: Any) -> Any:
+        with lock:
+            return kept(*key)
+
+    return cast("Function", get)

@@ -9,13 +9,13 @@ do not depend on how columns are cut, on the processor, or on threads.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 from numba.core import types
 
+from dasknmf.compiling import compiled_for, once
 from dasknmf.engine.vectors import move, row
 
 if TYPE_CHECKING:
@@ -104,21 +104,9 @@ def _places(*arrays: NDArray[Any]) -> tuple[int, ...]:
     return tuple(number for array in arrays for number in (array.ctypes.data, array.strides[0]))
 
 
-_compiling = threading.Lock()
-_kernels: dict[tuple[np.dtype[Any], np.dtype[Any]], Callable[..., None]] = {}
-
-
+@once
 def _kernel(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
     """Return the kernel for X and weights of these types, compiled at the first use unless it is on disk."""
-    key = dtype, weight
-    if key not in _kernels:
-        with _compiling:
-            if key not in _kernels:
-                _kernels[key] = _compile(*key)
-    return _kernels[key]
-
-
-def _compile(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
     constant = [
         types.Array(numba.from_dtype(np.dtype(kind)), 1, "C", readonly=True)
         for kind in (np.uint32, np.uint16, weight)
@@ -126,11 +114,7 @@ def _compile(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]
     room = types.Array(numba.from_dtype(dtype), 1, "C")
     numbers = [types.intp] * 2 + [types.boolean] * 2 + [types.intp] * 8
     signature = types.void(*constant, room, *numbers)
-    try:
-        return numba.njit(signature, nogil=True, cache=True)(_multiply)
-    except (RuntimeError, OSError):
-        # no folder to keep machine code in: neither beside this file nor in the user's cache
-        return numba.njit(signature, nogil=True)(_multiply)
+    return compiled_for(_multiply, signature)
 
 
 # What follows is compiled. Arrays of X and Y come as an address and the bytes from row to row.

@@ -7,14 +7,13 @@ nor on what other models are there.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 from numba.core import types
 
-from dasknmf.compiling import compiled
+from dasknmf.compiling import compiled, compiled_for, once
 from dasknmf.engine.compiled_ratio import BLOCK, dots_of_row, spread_row
 
 if TYPE_CHECKING:
@@ -59,21 +58,9 @@ def add_sparse_filled(
     return float(exact[0])
 
 
-_compiling = threading.Lock()
-_kernels: dict[tuple[np.dtype[Any], np.dtype[Any]], Callable[..., None]] = {}
-
-
+@once
 def _kernel(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
     """Return the kernel for these types, compiled at the first use unless it is on disk."""
-    key = dtype, weight
-    if key not in _kernels:
-        with _compiling:
-            if key not in _kernels:
-                _kernels[key] = _compile(*key)
-    return _kernels[key]
-
-
-def _compile(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
     real = numba.from_dtype(dtype)
     constant = [
         types.Array(numba.from_dtype(np.dtype(kind)), 1, "C", readonly=True)
@@ -81,11 +68,7 @@ def _compile(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]
     ]
     rooms = [types.Array(kind, 1, "C") for kind in (real, types.float64)]
     signature = types.void(*constant, *rooms, types.intp, real, types.boolean, *[types.intp] * 10)
-    try:
-        return numba.njit(signature, nogil=True, cache=True, error_model="numpy")(_sparse)  # type: ignore[no-any-return, unused-ignore]
-    except (RuntimeError, OSError):
-        # no folder to keep machine code in: neither beside this file nor in the user's cache
-        return numba.njit(signature, nogil=True, error_model="numpy")(_sparse)  # type: ignore[no-any-return, unused-ignore]
+    return compiled_for(_sparse, signature)
 
 
 # What follows is compiled. In the first, arrays of L, R and Y come as an address and the bytes from row to row.

@@ -7,14 +7,13 @@ models are there.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 from numba.core import types
 
-from dasknmf.compiling import compiled_for
+from dasknmf.compiling import compiled_for, once
 from dasknmf.engine.compiled_turn import LANES
 from dasknmf.engine.ratio_vectors import dots, spread, turn
 
@@ -72,7 +71,7 @@ def _addresses(L: NDArray[Any], R: NDArray[Any]) -> tuple[int, int]:
     return L.ctypes.data, R.ctypes.data
 
 
-@cache
+@once
 def _kernel(dtype: np.dtype[Any], weight: np.dtype[Any]) -> Callable[..., None]:
     """Return the kernel for these types, compiled at the first use unless it is on disk."""
     real = numba.from_dtype(dtype)

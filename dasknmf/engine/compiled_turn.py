@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 from numba.core import types
 
-from dasknmf.compiling import compiled_for
+from dasknmf.compiling import compiled_for, once
 from dasknmf.engine.ratio_vectors import turn
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def dense_turner(
     return turn_block
 
 
-@cache
+@once
 def _kernel(dtype: np.dtype[Any]) -> Callable[..., None]:
     """Return the kernel for this type, compiled at the first use unless it is on disk."""
     real = numba.from_dtype(dtype)

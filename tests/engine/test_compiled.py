@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dasknmf
+from dasknmf.compiling import once
 from dasknmf.engine import compiled
 from dasknmf.engine.kernels import add_products
 from dasknmf.network.sparse_tile import SparseTile
@@ -153,7 +154,8 @@ def test_without_a_place_for_machine_code_it_is_compiled_each_time(monkeypatch, 
     else:
         monkeypatch.setattr(FunctionCache, "load_overload", lambda *_: None)
         monkeypatch.setattr(FunctionCache, "save_overload", full_disk)
-    monkeypatch.setattr(compiled, "_kernels", {})
+    # nothing compiled before is kept
+    monkeypatch.setattr(compiled, "_kernel", once(compiled._kernel.__wrapped__))
     tile, block = made_tile(np.random.default_rng(0), 4, 4, 0.5, np.float32, diagonal=False)
     X, Y_i, Y_j = np.ones((4, 2), np.float32), np.zeros((4, 2), np.float32), np.zeros((4, 2), np.float32)
     add_products(tile, X, X, Y_i, Y_j, diagonal=False)
