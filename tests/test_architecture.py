@@ -35,6 +35,7 @@ FLOORS = [
     {"models"},
     {"estimator", "analysis"},
     {"laboratory"},
+    {"nesting", "enriching"},
     {"survey_dataset"},
     {"surveying"},
     {"report"},
