@@ -6,7 +6,6 @@ import io
 import json
 import os
 import time
-import uuid
 import zipfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from dasknmf.storage import (
     read_storage_options,
     remove,
     require_folder,
+    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -146,29 +146,9 @@ class Checkpoints:
         arrays["content"] = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
-        self._replace(buffer.getbuffer())
+        write_whole(self.location, buffer.getbuffer(), storage_options=self.storage_options)
         self.begin(iteration, seconds)
         self.listener(CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began))
-
-    def _replace(self, content: memoryview) -> None:
-        if is_remote(self.location):
-            import fsspec
-
-            # one object: an upload is seen whole or not at all
-            with fsspec.open(os.fspath(self.location), "wb", **self.storage_options) as file:
-                file.write(content)
-            return
-        target = local_path(self.location).absolute()
-        aside = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
-        try:
-            with aside.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(target)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
 
     def read(self) -> Saved | None:
         """Return the checkpoint at the place, if there is one.

@@ -90,6 +90,17 @@ class SetsSampled:
 
 
 @dataclass(frozen=True)
+class StageAdvanced:
+    """After a part of an analysis of many fits, such as restarts or null models; ``seconds_left`` is an estimate."""
+
+    stage: str
+    done: int
+    of: int
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
 class CheckpointWritten:
     """A checkpoint is safe."""
 
@@ -124,6 +135,7 @@ Event = (
     | IterationEnded
     | ChainAdvanced
     | SetsSampled
+    | StageAdvanced
     | CheckpointWritten
     | ModelEnded
     | RunEnded

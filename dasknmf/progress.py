@@ -19,6 +19,7 @@ from dasknmf.events import (
     RunStarted,
     SetsSampled,
     SketchSwept,
+    StageAdvanced,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ logger = logging.getLogger("dasknmf")
 
 #: Log lines come at least so many seconds apart, first and last excepted.
 LOG_EVERY = 10.0
+
+
+#: What is told often.
+_FREQUENT = IterationEnded | ModelsFitted | SketchSwept | ChainAdvanced | SetsSampled | StageAdvanced
 
 
 def silent(event: Event) -> None:
@@ -44,7 +49,7 @@ class LogLines:
 
     def __call__(self, event: Event) -> None:
         """Log an event."""
-        if isinstance(event, IterationEnded | ModelsFitted | SketchSwept | ChainAdvanced | SetsSampled):
+        if isinstance(event, _FREQUENT):
             now = time.monotonic()
             if now - self._last < LOG_EVERY:
                 return
@@ -94,6 +99,11 @@ def describe(event: Event) -> str:
         case SetsSampled():
             return (
                 f"{event.stage} of {event.done} of {event.sets} sets sampled, {event.seconds:.1f} s, about "
+                f"{event.seconds_left:.0f} s left"
+            )
+        case StageAdvanced():
+            return (
+                f"{event.stage}: {event.done} of {event.of}, {event.seconds:.1f} s, about "
                 f"{event.seconds_left:.0f} s left"
             )
         case CheckpointWritten():
@@ -202,6 +212,10 @@ def _bar() -> Iterator[Listener]:
             elif isinstance(event, SetsSampled):
                 progress.update(
                     task, description=event.stage, total=event.sets, completed=event.done, status=""
+                )
+            elif isinstance(event, StageAdvanced):
+                progress.update(
+                    task, description=event.stage, total=event.of, completed=event.done, status=""
                 )
             else:
                 console.print(describe(event), highlight=False)

@@ -1,0 +1,202 @@
+"""The fits that are examined: read from what users give, and the options they were made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.analysis.genes import loadings
+from dasknmf.analysis.matching import restart_similarity
+from dasknmf.analysis.restarts import agreed, factors, named
+from dasknmf.analysis.stability import restart_stability
+from dasknmf.errors import InputError
+from dasknmf.options import ModelOptions, RunOptions
+from dasknmf.solvers import is_direct, is_seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from dasknmf.analysis.matching import Factors
+
+
+@dataclass(frozen=True, eq=False)
+class Examined:
+    """Restarts of one rank and solver, one of which is the reference.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the fits.
+    models : list of (W, Ht), shapes (n, k)
+        Their factors, balanced, float32.
+    gauges : list of ndarray, shape (k,)
+        ‖w_j‖ / ‖h_j‖ as the algorithm left them; nan where a factor is zero.
+    reference : int
+        Place of the fit whose factors are described.
+    genes : ndarray of str, shape (n,)
+    fits : list of Dataset
+        As given.
+    """
+
+    names: list[str]
+    models: list[Factors]
+    gauges: list[NDArray[np.float64]]
+    reference: int
+    genes: NDArray[Any]
+    fits: list[xr.Dataset]
+
+    @property
+    def fit(self) -> xr.Dataset:
+        """The fit whose factors are described."""
+        return self.fits[self.reference]
+
+    @property
+    def model(self) -> Factors:
+        """Its factors."""
+        return self.models[self.reference]
+
+    @property
+    def gauge(self) -> NDArray[np.float64]:
+        """Its gauge."""
+        return self.gauges[self.reference]
+
+    @property
+    def others(self) -> list[Factors]:
+        """The factors of all other fits."""
+        return [model for place, model in enumerate(self.models) if place != self.reference]
+
+
+def examined(fits: Any) -> Examined:
+    """Return the fits to examine; of several, the one most like all others is the reference.
+
+    Parameters
+    ----------
+    fits : Dataset, DataTree, or sequence or mapping of Dataset
+        What :func:`dasknmf.nmf`, :func:`dasknmf.nmf_many` or :func:`dasknmf.survey_fit` returned; several must be
+        restarts of one rank and solver.
+
+    Raises
+    ------
+    InputError
+        If they are not fits, or of several ranks, solvers or networks, or have signs.
+    """
+    import xarray as xr
+
+    if isinstance(fits, xr.Dataset):
+        given = {_name(fits): fits}
+    else:
+        given = dict(fits) if isinstance(fits, dict) else named(fits)
+    genes, _ = agreed(given)
+    solvers = sorted({str(fit.attrs.get("solver", "unknown")) for fit in given.values()})
+    if len(solvers) > 1:
+        msg = (
+            f"fits of solvers {', '.join(solvers)}; give restarts of one, and put several side by side with "
+            "dasknmf.compare"
+        )
+        raise InputError(msg)
+    for name, fit in given.items():
+        if fit.attrs.get("signed") or any((side < 0).any() for side in loadings(fit).values()):
+            msg = f"'{name}' has factors with signs (solver '{solvers[0]}'); needs a non-negative fit, such as hals"
+            raise InputError(msg)
+    models = [factors(fit) for fit in given.values()]
+    return Examined(
+        list(given),
+        models,
+        [gauge_of(fit) for fit in given.values()],
+        medoid(models),
+        genes,
+        list(given.values()),
+    )
+
+
+def with_restarts(first: Examined, more: dict[str, xr.Dataset]) -> Examined:
+    """Return fits with more restarts of the reference, which stays what it is."""
+    fits = list(more.values())
+    return replace(
+        first,
+        names=[*first.names, *more],
+        models=[*first.models, *map(factors, fits)],
+        gauges=[*first.gauges, *map(gauge_of, fits)],
+        fits=[*first.fits, *fits],
+    )
+
+
+def medoid(models: Sequence[Factors]) -> int:
+    """Return the place of the restart most like all others."""
+    if len(models) == 1:
+        return 0
+    stability = restart_stability(restart_similarity(models), resamples=1)
+    return int(np.nan_to_num(stability.per_restart).argmax())
+
+
+def gauge_of(fit: xr.Dataset) -> NDArray[np.float64]:
+    """Return ‖w_j‖ / ‖h_j‖ as the algorithm left them; 1 where a fit does not say."""
+    if "gauge" not in fit:
+        return np.ones(fit.sizes["factor"])
+    return np.asarray(fit["gauge"].to_numpy(), dtype=np.float64)
+
+
+def options_of(fit: xr.Dataset) -> tuple[ModelOptions, RunOptions]:
+    """Return the options a fit was made with, from its attributes.
+
+    Raises
+    ------
+    InputError
+        If it does not say.
+
+    Examples
+    --------
+    >>> import dasknmf, numpy as np
+    >>> fit = dasknmf.nmf(np.ones((4, 4)), 1, solver="mu", max_iter=7)
+    >>> model, run = options_of(fit)
+    >>> model.name, run.max_iter
+    ('mu-k1', 7)
+    """
+    if "solver" not in fit.attrs:
+        msg = "the fit does not say its solver (attribute 'solver'); give what dasknmf.nmf or dasknmf.load returned"
+        raise InputError(msg)
+    k = int(fit.attrs.get("n_components", fit.sizes["factor"]))
+    own = {**_given(fit, ModelOptions), "n_components": k}
+    if own.get("init") == "given":
+        del own["init"]
+    return ModelOptions(**own), RunOptions(**_given(fit, RunOptions))
+
+
+def _given(fit: xr.Dataset, kind: type[Any]) -> dict[str, Any]:
+    found = {field.name: fit.attrs[field.name] for field in fields(kind) if field.name in fit.attrs}
+    # what was None is kept as a word; that of init is one of its values
+    found = {name: value for name, value in found.items() if value != "none" or name == "init"}
+    flags = {field.name for field in fields(kind) if isinstance(field.default, bool)}
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in found.items()}
+    return {name: bool(value) if name in flags else value for name, value in plain.items()}
+
+
+def restart_options(model: ModelOptions, seeds: Sequence[int]) -> list[ModelOptions]:
+    """Return a model for each seed that starts at random.
+
+    Raises
+    ------
+    InputError
+        If its solver has nothing random.
+
+    Examples
+    --------
+    >>> [made.name for made in restart_options(ModelOptions(4), [1, 2])]
+    ['hals-k4-acol1', 'hals-k4-acol2']
+    """
+    if not is_seeded(model.solver):
+        msg = f"solver '{model.solver}' has nothing random, so it has no restarts; use restarts=0"
+        raise InputError(msg)
+    # one of random start says how its restarts start
+    start = model.init if is_direct(model.solver) or model.init == "random" else "random_acol"
+    return [replace(model, seed=seed, init=start) for seed in seeds]
+
+
+def _name(fit: xr.Dataset) -> str:
+    solver, k, seed = fit.attrs.get("solver", "fit"), fit.sizes["factor"], fit.attrs.get("seed", 0)
+    return f"{solver}-k{k}-{fit.attrs.get('init', 'given')}{seed}"

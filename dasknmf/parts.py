@@ -1,0 +1,157 @@
+"""Parts of a long analysis that are done, kept so that one that is resumed does not do them again."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.errors import FormatError, InputError
+from dasknmf.storage import (
+    exists,
+    is_remote,
+    local_path,
+    read_storage_options,
+    remove,
+    require_folder,
+    write_whole,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from dasknmf.storage import Location, StorageOptions
+
+#: Of the files; a part of another version is not read.
+VERSION = 1
+
+
+class KeptParts:
+    """One file a part, in a folder; without a folder nothing is kept.
+
+    Parameters
+    ----------
+    folder : path or URL, optional
+        It is made when the first part is kept.
+    identity : dict
+        What parts depend on, plain values: parts are read only where it is equal.
+    resume : bool
+        Read parts that are there.
+    storage_options : dict, optional
+        Options of the fsspec file system of a URL.
+
+    Raises
+    ------
+    InputError
+        If no folder can be there.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp()) / "parts"
+    >>> KeptParts(folder, {"k": 3}).put("null-0", {"defect": 0.5}, {"cosine": np.ones(3)})
+    >>> content, arrays = KeptParts(folder, {"k": 3}, resume=True).get("null-0")
+    >>> content["defect"], arrays["cosine"].tolist()
+    (0.5, [1.0, 1.0, 1.0])
+    """
+
+    def __init__(
+        self,
+        folder: Location | None,
+        identity: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        storage_options: StorageOptions | None = None,
+    ) -> None:
+        self.folder = None if folder is None else os.fspath(folder).rstrip("/")
+        # as it comes back from a file
+        self.identity = json.loads(json.dumps(identity))
+        self.resume = resume
+        self.storage_options = read_storage_options() if storage_options is None else storage_options
+        if self.folder is not None and not is_remote(self.folder):
+            require_folder(self.folder)
+            if local_path(self.folder).is_file():
+                msg = f"checkpoint {self.folder} is a file; this analysis keeps a folder: name another place"
+                raise InputError(msg)
+
+    def get(self, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
+        """Return the plain values and the arrays of a part, if it is there and parts are to be read.
+
+        Raises
+        ------
+        FormatError
+            If it is damaged, or of another run.
+        """
+        if self.folder is None or not self.resume:
+            return None
+        place = self._place(name)
+        if not exists(place, storage_options=self.storage_options):
+            return None
+        identity, content, arrays = self._read(place)
+        changed = sorted(
+            key for key in {*identity, *self.identity} if identity.get(key) != self.identity.get(key)
+        )
+        if changed:
+            key = changed[0]
+            msg = (
+                f"{place} is of another run: its {key} is {identity.get(key)!r}, here it is "
+                f"{self.identity.get(key)!r}; resume with the same network and options, or remove {self.folder}"
+            )
+            raise FormatError(msg)
+        return content, arrays
+
+    def put(
+        self, name: str, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
+        """Keep a part: plain values, and arrays of numbers."""
+        if self.folder is None:
+            return
+        if not is_remote(self.folder):
+            local_path(self.folder).mkdir(exist_ok=True)
+        whole = {"version": VERSION, "identity": self.identity, "content": dict(content)}
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            allow_pickle=False,
+            **{f"array/{key}": np.asarray(value) for key, value in (arrays or {}).items()},
+            content=np.frombuffer(json.dumps(whole).encode(), dtype=np.uint8),
+        )
+        write_whole(self._place(name), buffer.getbuffer(), storage_options=self.storage_options)
+
+    def remove(self) -> None:
+        """Remove all parts: the analysis is done and saved."""
+        if self.folder is not None:
+            remove(self.folder, storage_options=self.storage_options)
+
+    def _place(self, name: str) -> str:
+        return f"{self.folder}/{name}.npz"
+
+    def _read(self, place: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, NDArray[Any]]]:
+        import fsspec
+
+        try:
+            with fsspec.open(place, "rb", **self.storage_options) as file:
+                data = io.BytesIO(file.read())
+            with np.load(data, allow_pickle=False) as kept:
+                whole = json.loads(kept["content"].tobytes())
+                arrays = {
+                    key.removeprefix("array/"): kept[key] for key in kept.files if key.startswith("array/")
+                }
+            if whole.get("version") != VERSION:
+                msg = (
+                    f"{place} is of version {whole.get('version')}, this dasknmf reads {VERSION}; "
+                    f"remove {self.folder}"
+                )
+                raise FormatError(msg)
+            return whole["identity"], whole["content"], arrays
+        except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
+            if isinstance(error, FormatError):
+                raise
+            msg = f"{place} is not whole; remove it and resume"
+            raise FormatError(msg) from error
