@@ -188,36 +188,36 @@ def _bar() -> Iterator[Listener]:
             if isinstance(event, RunStarted):
                 most = event.max_iter
                 progress.update(task, total=most, completed=event.resumed_at)
-            if isinstance(event, IterationEnded):
-                status = (
-                    f"relative error {event.relative_error:.5f}  {rate(event):.2f} GB/s  {event.live} live"
-                )
-                progress.update(
-                    task, description="iteration", total=most, completed=event.iteration, status=status
-                )
-            elif isinstance(event, SketchSwept):
-                status = captured(event)
-                progress.update(
-                    task, description="sketch", total=event.most, completed=event.sweep, status=status
-                )
-            elif isinstance(event, ModelsFitted):
-                progress.update(
-                    task, description="models", total=event.models, completed=event.done, status=""
-                )
-            elif isinstance(event, ChainAdvanced):
-                status = f"χ² {event.chi_squared:.6g}  {event.atoms:,} atoms"
-                progress.update(
-                    task, description=event.phase, total=event.most, completed=event.iteration, status=status
-                )
-            elif isinstance(event, SetsSampled):
-                progress.update(
-                    task, description=event.stage, total=event.sets, completed=event.done, status=""
-                )
-            elif isinstance(event, StageAdvanced):
-                progress.update(
-                    task, description=event.stage, total=event.of, completed=event.done, status=""
-                )
-            else:
+            shown = _shown(event, most)
+            if shown is None:
                 console.print(describe(event), highlight=False)
+            else:
+                progress.update(task, **shown)
 
         yield listen
+
+
+def _shown(event: Event, most: int) -> dict[str, Any] | None:
+    """Return what a bar shows of an event: description, total, completed, status; None where it is told in words."""
+    match event:
+        case IterationEnded():
+            status = f"relative error {event.relative_error:.5f}  {rate(event):.2f} GB/s  {event.live} live"
+            found = ("iteration", most, event.iteration, status)
+        case SketchSwept():
+            found = ("sketch", event.most, event.sweep, captured(event))
+        case ModelsFitted():
+            found = ("models", event.models, event.done, "")
+        case ChainAdvanced():
+            found = (
+                event.phase,
+                event.most,
+                event.iteration,
+                f"χ² {event.chi_squared:.6g}  {event.atoms:,} atoms",
+            )
+        case SetsSampled():
+            found = (event.stage, event.sets, event.done, "")
+        case StageAdvanced():
+            found = (event.stage, event.of, event.done, "")
+        case _:
+            return None
+    return dict(zip(("description", "total", "completed", "status"), found, strict=True))
