@@ -56,14 +56,55 @@ def similarity(models_a: Sequence[Factors], models_b: Sequence[Factors] | None =
     >>> similarity([(W, W)], [(W[:, ::-1], 2 * W[:, ::-1])]).round(6).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    n = _genes([*models_a, *(models_b or ())])
+    same_genes([*models_a, *(models_b or ())])
     product: NDArray[np.float64] | None = None
     for side in (0, 1):
         left = [np.asarray(model[side]) for model in models_a]
         right = None if models_b is None else [np.asarray(model[side]) for model in models_b]
-        cosines = _cosines(left, right, n)
-        product = cosines if product is None else product * cosines
+        found = cosines(left, right)
+        product = found if product is None else product * found
     return np.asarray(product)
+
+
+def cosines(
+    left: Sequence[NDArray[Any]],
+    right: Sequence[NDArray[Any]] | None = None,
+    *,
+    dtype: type[np.floating[Any]] = np.float32,
+) -> NDArray[np.float64]:
+    """Return the cosines of all columns of some matrices with all of others, or with each other.
+
+    Parameters
+    ----------
+    left, right : sequence of ndarray, each of shape (n, k)
+        Non-negative, over the same n genes.
+    dtype : float32 or float64
+        Of the products over blocks of genes, whose sums are float64 either way: cosines are exact to about 1e-6 or
+        to 1e-15.
+
+    Returns
+    -------
+    ndarray, shape (sum of k in left, sum of k in right)
+        Between 0 and 1; 0 for a column that is zero.
+
+    Examples
+    --------
+    >>> cosines([np.array([[3.0], [0.0]])], [np.array([[4.0, 0.0], [3.0, 0.0]])], dtype=np.float64).tolist()
+    [[0.8, 0.0]]
+    """
+    n = len(left[0]) if left else 0
+    unit_left = np.concatenate([_inverse(norms(side)) for side in left]) if left else np.zeros(0)
+    unit_right = unit_left
+    if right is not None:
+        unit_right = np.concatenate([_inverse(norms(side)) for side in right]) if right else np.zeros(0)
+    found = np.zeros((len(unit_left), len(unit_right)))
+    for start in range(0, n if found.size else 0, BLOCK):
+        rows = slice(start, start + BLOCK)
+        a = _block(left, rows, unit_left, dtype)
+        b = a if right is None else _block(right, rows, unit_right, dtype)
+        found += a.T @ b
+    # sums of rounded products may pass 1 by their rounding
+    return np.clip(found, 0.0, 1.0, out=found)
 
 
 def restart_similarity(models: Sequence[Factors]) -> NDArray[np.float64]:
@@ -188,16 +229,25 @@ def balanced(model: Factors) -> Factors:
     >>> W.item(), Ht.item()
     (4.0, 4.0)
     """
-    norms = [_norms(np.asarray(side)) for side in model]
-    scale = np.sqrt(norms[0]) * np.sqrt(norms[1])
+    lengths = [norms(np.asarray(side)) for side in model]
+    scale = np.sqrt(lengths[0]) * np.sqrt(lengths[1])
     W, Ht = (
-        (side * (scale * _inverse(norm))).astype(np.float32) for side, norm in zip(model, norms, strict=True)
+        (side * (scale * _inverse(norm))).astype(np.float32)
+        for side, norm in zip(model, lengths, strict=True)
     )
     return W, Ht
 
 
-def _genes(models: Sequence[Factors]) -> int:
-    """Return the number of genes that all fits have."""
+def norms(side: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the length of each column, summed in float64 whatever the dtype."""
+    squares = np.zeros(side.shape[1])
+    for start in range(0, len(side), BLOCK):
+        squares += np.square(side[start : start + BLOCK], dtype=np.float64).sum(axis=0)
+    return np.sqrt(squares)
+
+
+def same_genes(models: Sequence[Factors]) -> None:
+    """Refuse fits whose W and Ht are not (n, k), or that are not of the same number of genes."""
     shapes = [(np.shape(W), np.shape(Ht)) for W, Ht in models]
     for W, Ht in shapes:
         if len(W) != 2 or Ht != W or W[0] != shapes[0][0][0]:
@@ -206,36 +256,17 @@ def _genes(models: Sequence[Factors]) -> int:
                 f"({shapes[0][0][0]:,} in the first): give H transposed"
             )
             raise InputError(msg)
-    return int(shapes[0][0][0]) if shapes else 0
 
 
-def _cosines(left: list[NDArray[Any]], right: list[NDArray[Any]] | None, n: int) -> NDArray[np.float64]:
-    """Return the cosines of all columns of ``left`` with all of ``right``, or with each other."""
-    unit_left = np.concatenate([_inverse(_norms(side)) for side in left]) if left else np.zeros(0)
-    unit_right = unit_left
-    if right is not None:
-        unit_right = np.concatenate([_inverse(_norms(side)) for side in right]) if right else np.zeros(0)
-    cosines = np.zeros((len(unit_left), len(unit_right)))
-    for start in range(0, n if cosines.size else 0, BLOCK):
-        rows = slice(start, start + BLOCK)
-        a = _block(left, rows, unit_left)
-        b = a if right is None else _block(right, rows, unit_right)
-        cosines += a.T @ b
-    # sums of float32 products may pass 1 by their rounding
-    return np.clip(cosines, 0.0, 1.0, out=cosines)
-
-
-def _block(sides: list[NDArray[Any]], rows: slice, unit: NDArray[np.float64]) -> NDArray[np.float32]:
+def _block(
+    sides: Sequence[NDArray[Any]],
+    rows: slice,
+    unit: NDArray[np.float64],
+    dtype: type[np.floating[Any]],
+) -> NDArray[np.floating[Any]]:
     """Return some genes of all fits side by side, columns brought to unit length over all genes."""
     # scaled before the cast: a product of two loadings of 1e-25 would be 0 in float32
-    return (np.hstack([side[rows] for side in sides]) * unit).astype(np.float32)
-
-
-def _norms(side: NDArray[Any]) -> NDArray[np.float64]:
-    squares = np.zeros(side.shape[1])
-    for start in range(0, len(side), BLOCK):
-        squares += np.square(side[start : start + BLOCK], dtype=np.float64).sum(axis=0)
-    return np.sqrt(squares)
+    return (np.hstack([side[rows] for side in sides]) * unit).astype(dtype)
 
 
 def _inverse(norms: NDArray[np.float64]) -> NDArray[np.float64]:
