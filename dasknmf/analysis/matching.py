@@ -56,13 +56,13 @@ def similarity(models_a: Sequence[Factors], models_b: Sequence[Factors] | None =
     >>> similarity([(W, W)], [(W[:, ::-1], 2 * W[:, ::-1])]).round(6).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    n = _genes([*models_a, *(models_b or ())])
+    n = number_of_genes([*models_a, *(models_b or ())])
     product: NDArray[np.float64] | None = None
     for side in (0, 1):
         left = [np.asarray(model[side]) for model in models_a]
         right = None if models_b is None else [np.asarray(model[side]) for model in models_b]
-        cosines = _cosines(left, right, n)
-        product = cosines if product is None else product * cosines
+        found = cosines(left, right, n)
+        product = found if product is None else product * found
     return np.asarray(product)
 
 
@@ -97,6 +97,40 @@ def restart_similarity(models: Sequence[Factors]) -> NDArray[np.float64]:
         raise InputError(msg)
     shape = (len(models), ranks[0])
     return similarity(models).reshape(shape + shape)
+
+
+def cosines(left: list[NDArray[Any]], right: list[NDArray[Any]] | None, n: int) -> NDArray[np.float64]:
+    """Return the cosines of all columns of some non-negative matrices with all of others, or with each other.
+
+    Parameters
+    ----------
+    left, right : list of ndarray, shape (n, k) each
+        Sides of any fits, W or Hᵀ; ``None`` for those of ``left``.
+    n : int
+        Genes.
+
+    Returns
+    -------
+    ndarray, shape (sum of k on the left, sum of k on the right)
+        Between 0 and 1, exact to about 1e-6; 0 for a column that is zero.
+
+    Examples
+    --------
+    >>> cosines([np.eye(2)], [np.array([[3.0], [4.0]])], 2).round(6).tolist()
+    [[0.6], [0.8]]
+    """
+    unit_left = np.concatenate([_inverse(norms(side)) for side in left]) if left else np.zeros(0)
+    unit_right = unit_left
+    if right is not None:
+        unit_right = np.concatenate([_inverse(norms(side)) for side in right]) if right else np.zeros(0)
+    found = np.zeros((len(unit_left), len(unit_right)))
+    for start in range(0, n if found.size else 0, BLOCK):
+        rows = slice(start, start + BLOCK)
+        a = _block(left, rows, unit_left)
+        b = a if right is None else _block(right, rows, unit_right)
+        found += a.T @ b
+    # sums of float32 products may pass 1 by their rounding
+    return np.clip(found, 0.0, 1.0, out=found)
 
 
 def match(similarity: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -170,6 +204,20 @@ def match_restarts(between: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDAr
     return permutation, matched
 
 
+def norms(side: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the lengths of the columns of W or Hᵀ, shape (n, k), with float64 sums.
+
+    Examples
+    --------
+    >>> norms(np.array([[3.0, 0.0], [4.0, 2.0]])).tolist()
+    [5.0, 2.0]
+    """
+    squares = np.zeros(side.shape[1])
+    for start in range(0, len(side), BLOCK):
+        squares += np.square(side[start : start + BLOCK], dtype=np.float64).sum(axis=0)
+    return np.sqrt(squares)
+
+
 def balanced(model: Factors) -> Factors:
     """Return W and Hᵀ in float32 with ‖w_j‖ = ‖h_j‖ and the same WH; a factor that is zero on a side is zero on both.
 
@@ -188,16 +236,28 @@ def balanced(model: Factors) -> Factors:
     >>> W.item(), Ht.item()
     (4.0, 4.0)
     """
-    norms = [_norms(np.asarray(side)) for side in model]
-    scale = np.sqrt(norms[0]) * np.sqrt(norms[1])
+    lengths = [norms(np.asarray(side)) for side in model]
+    scale = np.sqrt(lengths[0]) * np.sqrt(lengths[1])
     W, Ht = (
-        (side * (scale * _inverse(norm))).astype(np.float32) for side, norm in zip(model, norms, strict=True)
+        (side * (scale * _inverse(norm))).astype(np.float32)
+        for side, norm in zip(model, lengths, strict=True)
     )
     return W, Ht
 
 
-def _genes(models: Sequence[Factors]) -> int:
-    """Return the number of genes that all fits have."""
+def number_of_genes(models: Sequence[Factors]) -> int:
+    """Return the number of genes that all fits have.
+
+    Raises
+    ------
+    InputError
+        If shapes do not agree.
+
+    Examples
+    --------
+    >>> number_of_genes([(np.eye(3, 2), np.eye(3, 2))])
+    3
+    """
     shapes = [(np.shape(W), np.shape(Ht)) for W, Ht in models]
     for W, Ht in shapes:
         if len(W) != 2 or Ht != W or W[0] != shapes[0][0][0]:
@@ -209,33 +269,10 @@ def _genes(models: Sequence[Factors]) -> int:
     return int(shapes[0][0][0]) if shapes else 0
 
 
-def _cosines(left: list[NDArray[Any]], right: list[NDArray[Any]] | None, n: int) -> NDArray[np.float64]:
-    """Return the cosines of all columns of ``left`` with all of ``right``, or with each other."""
-    unit_left = np.concatenate([_inverse(_norms(side)) for side in left]) if left else np.zeros(0)
-    unit_right = unit_left
-    if right is not None:
-        unit_right = np.concatenate([_inverse(_norms(side)) for side in right]) if right else np.zeros(0)
-    cosines = np.zeros((len(unit_left), len(unit_right)))
-    for start in range(0, n if cosines.size else 0, BLOCK):
-        rows = slice(start, start + BLOCK)
-        a = _block(left, rows, unit_left)
-        b = a if right is None else _block(right, rows, unit_right)
-        cosines += a.T @ b
-    # sums of float32 products may pass 1 by their rounding
-    return np.clip(cosines, 0.0, 1.0, out=cosines)
-
-
 def _block(sides: list[NDArray[Any]], rows: slice, unit: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return some genes of all fits side by side, columns brought to unit length over all genes."""
     # scaled before the cast: a product of two loadings of 1e-25 would be 0 in float32
     return (np.hstack([side[rows] for side in sides]) * unit).astype(np.float32)
-
-
-def _norms(side: NDArray[Any]) -> NDArray[np.float64]:
-    squares = np.zeros(side.shape[1])
-    for start in range(0, len(side), BLOCK):
-        squares += np.square(side[start : start + BLOCK], dtype=np.float64).sum(axis=0)
-    return np.sqrt(squares)
 
 
 def _inverse(norms: NDArray[np.float64]) -> NDArray[np.float64]:
