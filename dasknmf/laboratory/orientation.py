@@ -1,4 +1,4 @@
-"""Which of the two gene sets of a factor went to W: does the network decide it, or a coin?"""
+"""Which of the two gene sets of a factor went to W, and whether a coin decides it."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from scipy.stats import binomtest
 
 from dasknmf.errors import whole
 from dasknmf.laboratory.multiplicity import q_values
-from dasknmf.laboratory.recurrence import crossed_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from dasknmf.analysis.matching import Factors
     from dasknmf.laboratory.crossing import Crossed
 
 #: |a| up to which its sign is rounding. Against float64, float32 cosines of 150 to 100,000 genes, dense and 5 % dense,
@@ -45,7 +41,7 @@ class Orientation:
     p, q : ndarray, shape (k,)
         Two-sided exact test of a fair coin; the same, Benjamini–Hochberg over factors.
     alignment : float
-        ‖mean of a over restarts‖ / mean of ‖a‖, a the column of ``signed``: 1 where all restarts are the same way round.
+        ‖mean of a over restarts‖ / mean of ‖a‖, a the columns of ``signed``: 1 where all are the same way round.
     pooled_p : float
         Chance of such an alignment if each restart as a whole might as well have been transposed.
     """
@@ -62,14 +58,7 @@ class Orientation:
     pooled_p: float
 
 
-def orientation_of(
-    reference: Factors | None = None,
-    restarts: Sequence[Factors] = (),
-    *,
-    sides: Crossed | None = None,
-    flips: int = FLIPS,
-    seed: int = 0,
-) -> Orientation:
+def orientation_of(sides: Crossed, *, flips: int = FLIPS, seed: int = 0) -> Orientation:
     """Test whether the gene set of a factor that went to W does so in other restarts, more or less often than half.
 
     With P = w/‖w‖ and Q = h/‖h‖ of a factor, and M' = W'H' of a restart, a = (PᵀM'Q − QᵀM'P)/(PᵀM'Q + QᵀM'P):
@@ -79,12 +68,8 @@ def orientation_of(
 
     Parameters
     ----------
-    reference : (W, Ht), each of shape (n, k)
-        The fit whose factors are tested.
-    restarts : sequence of (W, Ht), each of shape (n, l)
-        R other fits, all of one rank.
-    sides : Crossed, optional
-        What :func:`dasknmf.laboratory.crossing.crossed` returned for them, in place of both.
+    sides : Crossed
+        Of the fit whose factors are tested and R others, of that or another rank.
     flips : int
         Random choices of restarts to transpose where all are too many.
     seed : int
@@ -98,12 +83,12 @@ def orientation_of(
     Raises
     ------
     InputError
-        If shapes do not agree.
+        If ``flips`` is less than 1.
 
     Notes
     -----
     The null hypothesis: a restart and its transpose are equally likely, as they are when A = Aᵀ, the starts of W and
-    Hᵀ are drawn alike, and the algorithm treats both sides alike (one that always updates the same side first need not).
+    Hᵀ are drawn alike, and the algorithm treats both sides alike; one that updates W first every time need not.
     Given the reference, signs are then fair coins, one for each restart: an exact binomial test and interval (Clopper &
     Pearson, Biometrika 26:404, 1934). R coins that all agree have p = 2^(1−R), so fewer than 6 restarts can never be
     significant at 5 %. Factors of one restart are transposed together, so their coins may not be pooled: the
@@ -113,13 +98,13 @@ def orientation_of(
     --------
     Half a pair, six times as in the reference and once transposed.
 
+    >>> from dasknmf.laboratory.crossing import crossed
     >>> W, Ht = np.eye(4)[:, :1], np.eye(4)[:, 1:2]
-    >>> found = orientation_of((W, Ht), [(W, Ht)] * 6 + [(Ht, W)])
+    >>> found = orientation_of(crossed((W, Ht), [(W, Ht)] * 6 + [(Ht, W)]))
     >>> found.signed.tolist(), found.orientation.round(3).tolist(), found.p.tolist()
     ([[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0]], [0.857], [0.125])
     """
     whole("flips", flips, least=1)
-    sides = crossed_of(reference, restarts, sides)
     there = np.einsum("rjl,rjl,rl->jr", sides.ww, sides.hh, sides.scale)
     back = np.einsum("rjl,rjl,rl->jr", sides.hw, sides.wh, sides.scale)
     signed = np.full(there.shape, np.nan)
@@ -138,8 +123,7 @@ def orientation_of(
 
 def _pooled(signed: NDArray[np.float64], flips: int, seed: int) -> tuple[float, float]:
     """Return how alike restarts are the way round, and its p among transposed restarts."""
-    k, R = signed.shape
-    # in its own gauge each restart is a vector; only their Gram matrix matters, R × R at any k
+    R = signed.shape[1]
     gram = signed.T @ signed
     lengths = float(np.sqrt(np.diag(gram)).sum())
     if not lengths:
@@ -150,7 +134,7 @@ def _pooled(signed: NDArray[np.float64], flips: int, seed: int) -> tuple[float, 
     else:
         flipped = np.random.default_rng(seed).choice([1.0, -1.0], size=(flips, R))
     squares = ((flipped @ gram) * flipped).sum(axis=1)
-    least = gram.sum() - k * R * UNDECIDED
+    least = gram.sum() - UNDECIDED * lengths**2
     count = int((squares >= least).sum())
     p = count / len(flipped) if exact else (1 + count) / (1 + len(flipped))
     return float(np.sqrt(max(gram.sum(), 0.0)) / lengths), p

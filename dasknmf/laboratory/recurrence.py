@@ -1,4 +1,4 @@
-"""Do the factors recur in other restarts, each with the same two sides, whichever of them went to W?"""
+"""Whether factors recur in other restarts with the same two sides, whichever of them went to W."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ import numpy as np
 from dasknmf.analysis.matching import match
 from dasknmf.analysis.stability import RESAMPLES, interval_of_means
 from dasknmf.errors import InputError, whole
-from dasknmf.laboratory.crossing import Crossed, crossed
 from dasknmf.laboratory.multiplicity import q_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-    from dasknmf.analysis.matching import Factors
+    from dasknmf.laboratory.crossing import Crossed
 
 #: Pairings of sides tried where all are too many: the smallest p is then 1/1000.
 PAIRINGS = 999
@@ -69,10 +66,8 @@ class Recurrence:
 
 
 def recurrence_of(
-    reference: Factors | None = None,
-    restarts: Sequence[Factors] = (),
+    sides: Crossed,
     *,
-    sides: Crossed | None = None,
     pairings: int = PAIRINGS,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -86,12 +81,8 @@ def recurrence_of(
 
     Parameters
     ----------
-    reference : (W, Ht), each of shape (n, k)
-        The fit whose factors are tested.
-    restarts : sequence of (W, Ht), each of shape (n, k)
-        R other fits, of the same rank.
-    sides : Crossed, optional
-        What :func:`dasknmf.laboratory.crossing.crossed` returned for them, in place of both.
+    sides : Crossed
+        Of the fit whose factors are tested and R others of the same rank.
     pairings : int
         Random pairings where all are too many.
     resamples : int
@@ -107,7 +98,7 @@ def recurrence_of(
     Raises
     ------
     InputError
-        If shapes or ranks do not agree, or there are fewer than one pairing.
+        If ranks differ, or ``pairings`` is less than 1.
 
     Notes
     -----
@@ -123,24 +114,22 @@ def recurrence_of(
     --------
     Three pairs of gene sets; the restarts have them in another order and transposed.
 
+    >>> from dasknmf.laboratory.crossing import crossed
     >>> W, Ht = np.eye(6)[:, :3], np.eye(6)[:, 3:]
-    >>> found = recurrence_of((W, Ht), [(Ht[:, ::-1], W[:, ::-1])] * 4)
+    >>> found = recurrence_of(crossed((W, Ht), [(Ht[:, ::-1], W[:, ::-1])] * 4))
     >>> found.recurrence.tolist(), found.exact, bool(found.swapped.all())
     ([1.0, 1.0, 1.0], True, True)
     >>> found.p.round(4).tolist()
     [0.0123, 0.0123, 0.0123]
     """
     whole("pairings", pairings, least=1)
-    sides = crossed_of(reference, restarts, sides)
     R, k = sides.ww.shape[:2]
     if sides.ww.shape[2] != k:
         msg = f"a reference of rank {k} and restarts of rank {sides.ww.shape[2]}; needs fits of one rank"
         raise InputError(msg)
     if not R:
-        none, undecided = np.zeros((k, 0)), np.full(k, np.nan)
-        return Recurrence(
-            none.astype(np.intp), none, none.astype(bool), *[undecided] * 5, pairings=0, exact=False
-        )
+        none, nan = np.zeros((k, 0)), np.full(k, np.nan)
+        return Recurrence(none.astype(np.intp), none, none > 0, nan, nan, nan, nan, nan, 0, exact=False)
     together = np.arange(k)
     direct = sides.ww * sides.hh
     similar = np.maximum(direct, sides.wh * sides.hw)
@@ -152,16 +141,6 @@ def recurrence_of(
     p, counted, exact = _chance(sides, matched, pairings, seed)
     mean = matched.mean(axis=1)
     return Recurrence(permutation, matched, swapped, mean, low, high, p, q_values(p), counted, exact)
-
-
-def crossed_of(reference: Factors | None, restarts: Sequence[Factors], sides: Crossed | None) -> Crossed:
-    """Return the cosines of both sides, as given or made from the fits."""
-    if sides is not None:
-        return sides
-    if reference is None:
-        msg = "no fits; give a reference and its restarts, or sides=crossed(reference, restarts)"
-        raise InputError(msg)
-    return crossed(reference, restarts)
 
 
 def _chance(
