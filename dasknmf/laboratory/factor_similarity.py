@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy.stats import t as student
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from dasknmf.analysis.matching import Factors
+
+    Centred: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 #: All k! orders up to here, 720; beyond, random ones, with a smallest p of 1/1000.
 EXACT_RANK = 6
@@ -196,30 +198,34 @@ def _agreement(A: NDArray[np.float64], B: NDArray[np.float64], orders: int, seed
     """Return the agreement of two matrices of the same factors."""
     k = len(A)
     if k < 2:
-        return Agreement(k, *[np.nan] * 9, 1.0)
+        nothing = (np.nan, np.nan, np.nan, np.nan)
+        return Agreement(k, *nothing, *nothing, cka_expected=np.nan, smallest_p=1.0)
     exact = k <= EXACT_RANK
     if exact:
         tried = np.array(list(permutations(range(k))), dtype=np.intp)
     else:
         tried = np.random.default_rng(seed).permuted(np.tile(np.arange(k), (orders, 1)), axis=1)
-    unseen = 0 if exact else 1
-    found: list[float] = []
-    expected = np.nan
-    for centred in (_apart, _centred):
-        a, b = centred(A), centred(B)
-        value = float((a * b).sum())
-        by_order = np.array([(a * b[np.ix_(order, order)]).sum() for order in tried])
-        p = (unseen + int((by_order >= value - TIE).sum())) / (unseen + len(tried))
-        expected = float(by_order.mean())
-        found += [value, *_jackknife(A, B, value, centred), np.nan if np.isnan(value) else p]
-    return Agreement(k, *found, expected, 1 / (unseen + len(tried)))
+    # all orders have the data among them, random ones have not
+    data = 0 if exact else 1
+    mantel, _ = _tested(A, B, _apart, tried, data)
+    cka, expected = _tested(A, B, _centred, tried, data)
+    return Agreement(k, *mantel, *cka, cka_expected=expected, smallest_p=1 / (data + len(tried)))
+
+
+def _tested(
+    A: NDArray[np.float64], B: NDArray[np.float64], centred: Centred, tried: NDArray[np.intp], data: int
+) -> tuple[tuple[float, float, float, float], float]:
+    """Return an agreement, the ends of its interval and p; and its mean over orders."""
+    a, b = centred(A), centred(B)
+    value = float((a * b).sum())
+    by_order = np.array([(a * b[np.ix_(order, order)]).sum() for order in tried])
+    count = int((by_order >= value - TIE).sum())
+    p = np.nan if np.isnan(value) else (data + count) / (data + len(tried))
+    return (value, *_jackknife(A, B, value, centred), p), float(by_order.mean())
 
 
 def _jackknife(
-    A: NDArray[np.float64],
-    B: NDArray[np.float64],
-    value: float,
-    centred: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    A: NDArray[np.float64], B: NDArray[np.float64], value: float, centred: Centred
 ) -> tuple[float, float]:
     """Return the ends of the 95 % interval of an agreement over factors."""
     k = len(A)
