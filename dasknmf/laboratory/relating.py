@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import false_discovery_control, rankdata
+from scipy.stats import rankdata
 
 from dasknmf.analysis.matching import norms, same_genes
 from dasknmf.errors import InputError
 from dasknmf.laboratory.curvature import RESAMPLES, curvature_test, monotone
+from dasknmf.laboratory.multiplicity import q_values
 from dasknmf.laboratory.slopes import least_squares, total_least_squares
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def relations(
             lambda one, other: curvature_test(one, other, seed=seed, resamples=resamples), x, y
         ),
     }
-    table["curvature_q"] = _benjamini_hochberg(table["curvature_p"])
+    table["curvature_q"] = q_values(table["curvature_p"])
     table |= zip(("slope", "slope_low", "slope_high"), least_squares(x, y), strict=True)
     table |= zip(("slope_tls", "slope_tls_low", "slope_tls_high"), total_least_squares(x, y), strict=True)
     unit = own_units(gauge, factors, partner, len(found.partner_of))
@@ -189,14 +190,6 @@ def _balanced_pairs(
         x = W[:, factors] * (root_h / root_w)[factors]
         y = Ht[:, partner] * (root_w / root_h)[partner]
     return x, y
-
-
-def _benjamini_hochberg(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    q = np.full(len(p), np.nan)
-    known = np.isfinite(p)
-    if known.any():
-        q[known] = false_discovery_control(p[known])
-    return q
 
 
 def _spread(values: NDArray[np.float64], factors: NDArray[np.intp], k: int) -> NDArray[np.float64]:
