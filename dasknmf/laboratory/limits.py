@@ -71,8 +71,8 @@ def bounds(values: ArrayLike, sum_of_squares: float, k: int, *, errors: ArrayLik
     Notes
     -----
     ‖A − X‖² ≥ ‖A‖² − Σ λ² over the k largest |λ| for X of rank k, over the k largest λ > 0 for X of rank k that is
-    positive semidefinite. Of eigenvalues that are not known, none is taken larger than the smallest known |λ|, and all together not
-    larger than what is left of ‖A‖².
+    positive semidefinite. Of eigenvalues that are not known, none is taken larger than the smallest known |λ|, and
+    all together not larger than what is left of ‖A‖².
 
     References
     ----------

@@ -15,19 +15,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-#: Two eigenvectors are over the same genes if they share most of what they are made of. Eigenvectors that are spread
-#: over all genes share 1 − 2/π = 0.36 by chance (see :func:`overlaps`), and those of five gene networks 0.03 to 0.35,
-#: by the median over pairs.
+#: Two eigenvectors are over the same genes if the cosine of their squared entries is at least this. By chance it is
+#: 1/3 (see :func:`overlaps`). Of 240 planted pairs among modules, whose eigenvectors noise mixes, nine in ten of the
+#: right partners had more than 0.47 to 0.65, and nine in ten of wrong ones less than 0.41, where the sum of smaller
+#: entries, Σ min(u², v²), had 0.37 to 0.42 and 0.40.
 SHARED = 0.5
-#: Smallest |λ| over the larger one. A pair of factors of cosine c has (1 − c)/(1 + c), so this is c = 1/3; eigenvalues
-#: further apart are no longer cut apart by the choice of a rank, but one is much weaker than the other.
-CLOSE = 0.5
+#: Least ratio of the smaller |λ| to the larger one. Two factors of cosine c alone have (1 − c)/(1 + c): this is c = 1/5.
+#: The 240 planted pairs had 0.68 or more. With ½, pairs of the human networks span forty ranks, a module with a weak
+#: shadow of opposite sign, and no rank takes none apart.
+CLOSE = 2 / 3
 #: Genes at once.
 BLOCK = 4096
 
 
 def overlaps(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return how much of their squared entries vectors share: Σ_g min(u_g², v_g²), each of norm 1.
+    """Return how much vectors are over the same genes: the cosine of their squared entries.
 
     Parameters
     ----------
@@ -37,25 +39,23 @@ def overlaps(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDArray
     Returns
     -------
     ndarray, shape (p, q)
-        From 0, no gene in common, to 1, the same magnitudes everywhere. Two random directions have 1 − 2/π: with
-        a, b = (x ± y)/√2 the mean of min(x², y²) is 1 − E|a||b|.
+        From 0, no gene in common, to 1, the same magnitudes everywhere. Of two random directions it is 1/3, E x² E y² /
+        E x⁴ of Gaussian entries.
 
     Examples
     --------
-    >>> overlaps(np.array([[3.0], [4.0]]), np.array([[3.0, 1.0], [-4.0, 0.0]])).round(6).tolist()
-    [[1.0, 0.36]]
+    >>> overlaps(np.array([[3.0], [4.0]]), np.array([[3.0, 1.0], [-4.0, 0.0]])).round(3).tolist()
+    [[1.0, 0.49]]
     """
-    found = np.zeros((left.shape[1], right.shape[1]))
-    norms = [np.square(side, dtype=np.float64).sum(axis=0) for side in (left, right)]
-    inverse = [np.divide(1.0, norm, out=np.zeros_like(norm), where=norm > 0) for norm in norms]
+    products = np.zeros((left.shape[1], right.shape[1]))
+    norms = [np.zeros(side.shape[1]) for side in (left, right)]
     for start in range(0, len(left), BLOCK):
-        a, b = (
-            np.square(side[start : start + BLOCK], dtype=np.float64) * unit
-            for side, unit in zip((left, right), inverse, strict=True)
-        )
-        for j in range(b.shape[1]):
-            found[:, j] += np.minimum(a, b[:, j : j + 1]).sum(axis=0)
-    return found
+        a, b = (np.square(side[start : start + BLOCK], dtype=np.float64) for side in (left, right))
+        products += a.T @ b
+        norms[0] += np.square(a).sum(axis=0)
+        norms[1] += np.square(b).sum(axis=0)
+    sizes = np.sqrt(np.outer(*norms))
+    return np.divide(products, sizes, out=np.zeros_like(products), where=sizes > 0)
 
 
 def mirrors(
@@ -73,7 +73,7 @@ def mirrors(
     vectors : ndarray, shape (n, p)
         Their eigenvectors.
     shared, close : float
-        Least overlap of squared entries, and least ratio of magnitudes.
+        Least :func:`overlaps`, and least ratio of magnitudes.
 
     Returns
     -------
