@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: right partners had more than 0.47 to 0.65, and nine in ten of wrong ones less than 0.41, where the sum of smaller
 #: entries, Σ min(u², v²), had 0.37 to 0.42 and 0.40.
 SHARED = 0.5
-#: Least ratio of the smaller |λ| to the larger one. Two factors of cosine c alone have (1 − c)/(1 + c): this is c = 1/5.
+#: Least ratio of the smaller |λ| to the larger. Two factors of cosine c alone have (1 − c)/(1 + c): this is c = 1/5.
 #: The 240 planted pairs had 0.68 or more. With ½, pairs of the human networks span forty ranks, a module with a weak
 #: shadow of opposite sign, and no rank takes none apart.
 CLOSE = 2 / 3
