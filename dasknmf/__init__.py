@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from dasknmf.atomic.markers import pattern_markers
     from dasknmf.catalogue import list_solvers
     from dasknmf.estimator import NMF
+    from dasknmf.generated.controls import control_network
     from dasknmf.models import nmf, nmf_many, transform
     from dasknmf.network.coexpression import coexpression
     from dasknmf.network.readers import import_network
     from dasknmf.network.store import Network, open_network
+    from dasknmf.null_models import null_network
     from dasknmf.results import load, save
     from dasknmf.surveying import survey, survey_fit
 
@@ -27,11 +29,13 @@ __all__ = [
     "coexpression",
     "cogaps",
     "consensus",
+    "control_network",
     "import_network",
     "list_solvers",
     "load",
     "nmf",
     "nmf_many",
+    "null_network",
     "open_network",
     "pattern_markers",
     "save",
@@ -48,11 +52,13 @@ _HOMES = {
     "coexpression": "dasknmf.network.coexpression",
     "cogaps": "dasknmf.atomic.factorization",
     "consensus": "dasknmf.analysis.consensus",
+    "control_network": "dasknmf.generated.controls",
     "import_network": "dasknmf.network.readers",
     "list_solvers": "dasknmf.catalogue",
     "load": "dasknmf.results",
     "nmf": "dasknmf.models",
     "nmf_many": "dasknmf.models",
+    "null_network": "dasknmf.null_models",
     "open_network": "dasknmf.network.store",
     "pattern_markers": "dasknmf.atomic.markers",
     "save": "dasknmf.results",

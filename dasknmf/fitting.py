@@ -233,6 +233,7 @@ def _datasets(
     facts = {
         "network": given.name,
         "network_checksum": given.checksum,
+        **given.about,
         "genes": operator.n,
         "reads": operator.reads,
         "bytes_per_read": bytes_per_read,

@@ -1,4 +1,4 @@
-"""What ``nmf`` takes as a network: a store, or a symmetric matrix in memory, checked and named."""
+"""What ``nmf`` takes as a network: a store, a generated one, or a symmetric matrix in memory, checked and named."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
+from dasknmf.engine.generated_sweep import GeneratedSweep
 from dasknmf.engine.sweep import Sweep
 from dasknmf.errors import InputError, offenders
+from dasknmf.generated.network import GeneratedNetwork
 from dasknmf.network.store import Network, open_network
 from dasknmf.network.writer import check_genes
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasknmf.engine.executor import Executor
-    from dasknmf.engine.grid import Plan
+    from dasknmf.engine.grid import Grid, Plan
     from dasknmf.options import ModelOptions
     from dasknmf.storage import StorageOptions
 
@@ -39,17 +41,31 @@ class Given:
     genes: NDArray[np.object_]
     name: str
     checksum: str
+    generated: GeneratedNetwork | None = None
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What results say of it beside its name and checksum."""
+        return {} if self.generated is None else self.generated.about
+
+    @property
+    def grid(self) -> Grid | None:
+        """Its tiles, unless it is a matrix, which may be cut in any."""
+        tiled = self.network or self.generated
+        return tiled.grid if tiled is not None else None
 
     def operator(self, executor: Executor) -> Sweep:
         """Return the operator of the matrix."""
         if self.network is not None:
             return Sweep.of_network(self.network, executor)
+        if self.generated is not None:
+            return GeneratedSweep(self.generated, executor)
         self.check_sent(executor)
         return Sweep.of_array(self.matrix, executor)
 
     def check_sent(self, executor: Executor) -> None:
         """Refuse to send a large matrix to the workers of a cluster."""
-        if not executor.local and self.memory > LARGEST_SENT:
+        if self.generated is None and not executor.local and self.memory > LARGEST_SENT:
             msg = (
                 f"a matrix of {self.memory / 2**20:,.0f} MiB cannot go to the workers of a cluster; put it in "
                 "a store they all reach: dasknmf.import_network(matrix, 'network.zarr')"
@@ -61,6 +77,8 @@ class Given:
         """Bytes of a matrix that is in memory already."""
         if self.network is not None:
             return 0
+        if self.generated is not None:
+            return self.generated.nbytes
         if sp.issparse(self.matrix):
             tiles = self.matrix.nnz // 2 * (2 + self.matrix.dtype.itemsize)
             return int(
@@ -73,11 +91,15 @@ class Given:
         """Row sums of the matrix, shape (n,)."""
         if self.network is not None:
             return self.network.strength
+        if self.generated is not None:
+            return self.generated.strength
         return np.asarray(self.matrix.sum(axis=1, dtype=np.float64)).reshape(-1)
 
     @property
     def sparse(self) -> bool:
         """Whether its tiles are sparse."""
+        if self.generated is not None:
+            return self.generated.sparse
         return sp.issparse(self.matrix) if self.network is None else self.network.header.layout == "sparse"
 
     def tile_bytes(self, plan: Plan) -> int:
@@ -128,6 +150,8 @@ def as_matrix(network: Any, *, storage_options: StorageOptions | None = None) ->
         network = open_network(network, storage_options=storage_options)
     if isinstance(network, Network):
         return Given(network, None, network.genes, network.location, network.header.checksum)
+    if isinstance(network, GeneratedNetwork):
+        return Given(None, None, network.genes, network.name, network.checksum, network)
     genes, matrix = _labelled(network)
     check_matrix(matrix)
     names = np.array([str(i) for i in range(matrix.shape[0])] if genes is None else genes, dtype=object)

@@ -53,7 +53,8 @@ def nmf(
     Parameters
     ----------
     network : Network, path, URL, ndarray, scipy sparse array, DataFrame or DataArray, shape (n, n)
-        Symmetric and non-negative. A store may be larger than memory.
+        Symmetric and non-negative. A store may be larger than memory. So may what :func:`dasknmf.null_network` and
+        :func:`dasknmf.control_network` return, of which tiles are made when they are needed.
     n_components : int
         Rank k.
     solver : str

@@ -149,8 +149,7 @@ class PairWeights:
             If they do not.
         """
         n = len(network.genes)
-        stores = [one.network for one in (network, self.given) if one is not None and one.network is not None]
-        sides = [store.grid.tile for store in stores]
+        sides = [one.grid.tile for one in (network, self.given) if one is not None and one.grid is not None]
         if len(set(sides)) > 1:
             msg = (
                 f"{self.name} has tiles of {sides[1]:,} genes and {network.name} of {sides[0]:,}; needs the same: "
@@ -221,7 +220,7 @@ def _check_genes(what: str, network: Given, given: Given) -> None:
 
 
 def _named(given: Given) -> bool:
-    return given.network is not None or list(given.genes) != [str(i) for i in range(len(given.genes))]
+    return given.matrix is None or list(given.genes) != [str(i) for i in range(len(given.genes))]
 
 
 def _of_function(function: Any, n: int) -> PairWeights:
@@ -277,6 +276,8 @@ def _tiles(given: Given, grid: Grid) -> tuple[TileSource, NDArray[np.int64]]:
         store = given.network
         options = tuple(store.storage_options.items())
         return StoreSource(store.location, store.header.checksum, options), store.tile_weights
+    if given.generated is not None:
+        return given.generated.source, given.generated.tile_weights
     make = SparseSource if sp.issparse(given.matrix) else ArraySource
     source = make(given.matrix, grid)
     return source, source.weights()

@@ -162,6 +162,7 @@ def _attributes(
         "version": VERSION,
         "network": given.name,
         "network_checksum": given.checksum,
+        **given.about,
         "genes": len(given.genes),
         **own,
         **dict.fromkeys(PENALTIES, 0.0),

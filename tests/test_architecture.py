@@ -28,7 +28,7 @@ FLOORS = [
     {"driver", "progress", "sketching", "mixed", "survey_options"},
     {"checkpoint", "results", "matrices", "exact", "sketched", "execution"},
     {"pair_weights"},
-    {"stages", "planning", "export", "kept", "parts", "decomposition"},
+    {"stages", "planning", "export", "kept", "parts", "decomposition", "null_models"},
     {"references", "atomic"},
     {"methods"},
     {"fitting"},

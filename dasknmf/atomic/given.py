@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from dasknmf.atomic.strips import Strip
 from dasknmf.errors import InputError, offenders
+from dasknmf.generated.network import GeneratedNetwork
 from dasknmf.matrices import ROUNDING
 from dasknmf.network.store import Network, open_network
 from dasknmf.network.writer import check_genes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 class GivenData:
     """Data as they were given: D (genes × samples), or a network of genes with genes, and its uncertainty."""
 
-    network: Network | None
+    network: Network | GeneratedNetwork | None
     values: NDArray[Any] | None
     uncertainty: NDArray[Any] | None
     genes: NDArray[np.object_]
@@ -60,6 +61,10 @@ def as_given(
     """
     if isinstance(data, (str, os.PathLike)):
         data = open_network(data, storage_options=storage_options)
+    if isinstance(data, GeneratedNetwork):
+        S = _uncertainty(uncertainty, data.shape, data.genes, data.genes)
+        checksum = _digest(data.checksum, S)
+        return GivenData(data, None, S, data.genes, data.genes, _is_symmetric(S), data.name, checksum)
     if isinstance(data, Network):
         n = data.n
         S = _uncertainty(uncertainty, (n, n), data.genes, data.genes)

@@ -49,7 +49,8 @@ def cogaps_of(session: Session, models: Sequence[ModelOptions], sketch: Sketch |
 def _one(session: Session, model: ModelOptions) -> Decomposition:
     solver = solver_of(model)
     assert isinstance(solver, CoGAPS)
-    given = as_given(session.given.network if session.given.network is not None else session.given.matrix)
+    here = session.given
+    given = as_given(next(data for data in (here.network, here.generated, here.matrix) if data is not None))
     options = FitOptions(
         model.n_components, iterations=solver.iterations, seed=solver.seed, alpha=solver.alpha
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.atomic.chain import advance, begin, chain_data
+from dasknmf.generated.network import GeneratedNetwork
 from dasknmf.network.opened import opened
 from dasknmf.network.sparse_tile import SparseTile
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 class Strip:
     """Some rows of the data, or all; see :meth:`read`."""
 
-    network: Network | None
+    network: Network | GeneratedNetwork | None
     rows: NDArray[np.intp] | None
     values: NDArray[Any] | None
     uncertainty: NDArray[Any] | None
@@ -35,6 +36,8 @@ class Strip:
         assert self.network is not None
         rows = np.arange(self.network.n) if self.rows is None else self.rows
         here = self.network
+        if isinstance(here, GeneratedNetwork):
+            return read_rows(here, rows)
         options = tuple(here.storage_options.items())
         return read_rows(opened(here.location, here.header.checksum, options), rows)
 
@@ -52,12 +55,12 @@ def whole_chain(strip: Strip, options: ChainOptions, held: NDArray[Any] | None) 
     return advance(data, state, options, 2 * options.iterations)
 
 
-def read_rows(network: Network, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+def read_rows(network: Network | GeneratedNetwork, rows: NDArray[np.intp]) -> NDArray[np.float32]:
     """Return rows of the symmetric matrix of a network, in this order, reading each tile they are in once.
 
     Parameters
     ----------
-    network : Network
+    network : Network or GeneratedNetwork
         Of n genes.
     rows : ndarray of int, shape (m,)
         Genes, none twice.

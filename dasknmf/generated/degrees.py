@@ -1,0 +1,201 @@
+"""Networks of given expected degrees and expected weighted degrees, and of nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from dasknmf.generated.draws import dense_weights, drawn_tile, edge_tile, pairs_by_tile, sparse_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from dasknmf.generated.draws import Table
+    from dasknmf.network.sparse_tile import SparseTile
+    from dasknmf.network.tiles import Grid
+
+#: Relative errors of expected degrees, and of expected strengths, at which they are solved for. The second is above
+#: the first, so that a network of equal weights keeps them: its scales are right to begin with.
+DEGREE_TOLERANCE = 1e-8
+STRENGTH_TOLERANCE = 1e-7
+#: Rounds after which they are taken as they are.
+MOST_ROUNDS = 1000
+
+
+def edge_rates(degree: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return x ≥ 0 with Σ_j≠i 1 − exp(−x_i x_j) = degree_i.
+
+    In log x the equations are those of the minimum of a convex function, which grows without end in every direction, and
+    so has one, unless the degrees are an extreme of what a graph may have: a star is only reached in the limit. Genes of one degree have one x, so a round takes as long as there are pairs of different degrees. The step is that
+    of Newton with 2S in the place of the Jacobian S + P, S its row sums: where edges are rare it is
+    x ← x √(degree / expected), and a hub that is joined to nearly all still moves.
+
+    Parameters
+    ----------
+    degree : ndarray of int, shape (n,)
+        Below n each.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+
+    References
+    ----------
+    Norros, Reittu, Advances in Applied Probability 38 (2006).
+
+    Examples
+    --------
+    >>> x = edge_rates(np.array([3, 2, 2, 2, 1]))
+    >>> p = -np.expm1(-np.outer(x, x))
+    >>> (p.sum(axis=1) - p.diagonal()).round(6)
+    array([3., 2., 2., 2., 1.])
+    """
+    values, which, counts = np.unique(degree, return_inverse=True, return_counts=True)
+    made = np.zeros(len(values))
+    there = values > 0
+    if there.any():
+        made[there] = _class_rates(values[there].astype(np.float64), counts[there])
+    return made[which]
+
+
+def _class_rates(degree: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    log = np.log(degree) - 0.5 * np.log(degree @ counts)
+    for _ in range(MOST_ROUNDS):
+        rate = np.exp(log[:, None] + log)
+        p = -np.expm1(-rate)
+        short = degree - (p @ counts - p.diagonal())
+        if (abs(short) <= DEGREE_TOLERANCE * degree).all():
+            break
+        slope = rate * np.exp(-rate)
+        step = short / (2 * (slope @ counts - slope.diagonal()) + np.finfo(float).tiny)
+        log += np.clip(step, -0.5, 0.5)
+    return np.exp(log)
+
+
+def scales(
+    strength: NDArray[np.float64],
+    joined: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    start: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return r ≥ 0 with r_i · joined(r)_i = strength_i, where joined(r)_i = Σ_j≠i p_ij r_j.
+
+    The symmetric scaling of a matrix of chances by r ← √(r · strength / joined(r)); where a gene has more than half of
+    all strength there is none, and the nearest it comes to is returned.
+
+    References
+    ----------
+    Knight, Ruiz, Uçar, SIAM Journal on Matrix Analysis and Applications 35 (2014).
+    """
+    r = start.copy()
+    there = strength > 0
+    r[~there] = 0
+    for _ in range(MOST_ROUNDS):
+        made = r * joined(r)
+        if (abs(made - strength)[there] <= STRENGTH_TOLERANCE * strength[there]).all():
+            break
+        r[there] *= np.clip(np.sqrt(strength[there] / np.maximum(made[there], np.finfo(float).tiny)), 0.5, 2)
+    return r
+
+
+def edge_scales(
+    strength: NDArray[np.float64], degree: NDArray[np.int64], x: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return r with r_i Σ_j≠i (1 − exp(−x_i x_j)) r_j = strength_i, shape (n,)."""
+    values, first, which = np.unique(degree, return_index=True, return_inverse=True)
+    rates = x[first]
+    p = -np.expm1(-np.outer(rates, rates))
+    own = p.diagonal()[which]
+
+    def joined(r: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray((p @ np.bincount(which, r, len(values)))[which] - own * r)
+
+    mean = strength.sum() / max(1, degree.sum())
+    start = np.divide(strength, degree, out=np.zeros(len(x)), where=degree > 0)
+    return scales(strength, joined, start / np.sqrt(mean) if mean else start)
+
+
+def dense_scales(strength: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return r with r_i Σ_j≠i r_j = strength_i, shape (n,)."""
+    total = strength.sum()
+    return scales(strength, lambda r: r.sum() - r, strength / np.sqrt(total) if total else strength)
+
+
+@dataclass(frozen=True, eq=False)
+class DegreeLaw:
+    """Genes i and j are joined with chance 1 − exp(−x_i x_j), by a weight r_i r_j ε, ε from one distribution of mean 1.
+
+    A Poisson number of pairs, each end drawn in proportion to x, twice the same pair being one edge, has exactly these
+    chances; it takes as long as there are edges. No chance is above 1, as d_i d_j / Σd of Chung and Lu may be.
+
+    Parameters
+    ----------
+    sparse : bool
+        Otherwise every pair is joined, and ``x`` does not matter.
+    x, r : ndarray of float64, shape (n,)
+        See :func:`edge_rates` and :func:`scales`.
+    values : Table
+        ε.
+    diagonal : ndarray of float32, shape (n,)
+        Kept in place.
+
+    References
+    ----------
+    Chung, Lu, PNAS 99 (2002); Norros, Reittu, Advances in Applied Probability 38 (2006).
+    """
+
+    kind: ClassVar[str] = "degree"
+    sparse: bool
+    x: NDArray[np.float64]
+    r: NDArray[np.float64]
+    values: Table
+    diagonal: NDArray[np.float32]
+
+    def tile(self, grid: Grid, i: int, j: int, rng: np.random.Generator) -> NDArray[np.float32] | SparseTile:
+        """Return tile (i, j)."""
+        shape, rows, columns = grid.shape(i, j), slice(*grid.bounds(i)), slice(*grid.bounds(j))
+        own = self.diagonal[rows] if i == j else None
+        if self.sparse:
+            row, column = _joined(rng, self.x[rows], self.x[columns], diagonal=i == j)
+            weight = self.r[rows][row] * self.r[columns][column] * self.values.draw(rng, row.shape)
+            return edge_tile(shape, row, column, weight.astype(np.float32), own=own)
+        left, right = (self.r[genes].astype(np.float32) for genes in (rows, columns))
+
+        def draw(part: slice) -> NDArray[np.float32]:
+            strip = self.values.draw(rng, (part.stop - part.start, shape[1]))
+            strip *= left[part, None]
+            strip *= right
+            return strip
+
+        return drawn_tile(shape, draw, own=own, diagonal=i == j)
+
+    def weights(self, grid: Grid) -> NDArray[np.int64]:
+        """Return the bytes of each tile."""
+        if not self.sparse:
+            return dense_weights(grid)
+        sums = np.add.reduceat(self.x, np.arange(0, grid.n, grid.tile))
+        rates = np.outer(sums, sums)[np.triu_indices(grid.panels)]
+        return sparse_weights(grid, np.minimum(rates, pairs_by_tile(grid)), self.diagonal)
+
+
+def _joined(
+    rng: np.random.Generator, x: NDArray[np.float64], y: NDArray[np.float64], *, diagonal: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows and columns of edges, in order; in a diagonal tile row < column."""
+    ends = [np.cumsum(x), np.cumsum(y)]
+    rate = ends[0][-1] * ends[1][-1]
+    count = rng.poisson(rate / 2 if diagonal else rate)
+    # the last step of rounding must not lead past the last gene that can be joined
+    row, column = (
+        np.minimum(np.searchsorted(sums, rng.random(count) * sums[-1], side="right"), np.flatnonzero(z)[-1:])
+        for sums, z in zip(ends, (x, y), strict=True)
+    )
+    if diagonal:
+        row, column = np.minimum(row, column), np.maximum(row, column)
+        apart = row < column
+        row, column = row[apart], column[apart]
+    row, column = np.divmod(np.unique(row * len(y) + column), len(y))
+    return row, column
