@@ -10,10 +10,9 @@ from dasknmf.errors import InputError
 from dasknmf.report.axes import BLUE, POINTS_PER_INCH, VERMILLION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import xarray as xr
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
 #: Factors whose genes still can be read beside their numbers.
@@ -156,28 +155,35 @@ def fitting_size(ax: Axes, count: int, *, across: bool = False) -> float:
     return float(np.clip(0.85 * room, LEAST, LARGEST))
 
 
-def class_legend(ax: Axes, symmetry: xr.Dataset, title: str) -> None:
-    """Write the title of axes, and below it the classes there are with their counts."""
+def class_handles(symmetry: xr.Dataset) -> list[Line2D]:
+    """Return what a legend shows of the classes there are, with their counts."""
     from matplotlib.lines import Line2D
 
     given = [str(name) for name in symmetry["class"].to_numpy()]
-    handles = [
-        Line2D([], [], color=style.colour, marker=style.marker, ms=5, ls=style.line, lw=1.5)
+    return [
+        Line2D(
+            [],
+            [],
+            color=style.colour,
+            marker=style.marker,
+            ms=5,
+            ls=style.line,
+            lw=1.5,
+            label=f"{name} ({given.count(name)})",
+        )
         for name, style in CLASSES.items()
         if name in given
     ]
-    labels = [f"{name} ({given.count(name)})" for name in CLASSES if name in given]
-    _legend_above(ax, handles, labels)
-    ax.set_title(title, loc="left", pad=22)
 
 
-def _legend_above(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    ax.legend(
-        handles,
-        labels,
+def class_legend(ax: Axes, symmetry: xr.Dataset, title: str) -> None:
+    """Write the title of axes, and below it the classes there are."""
+    handles = class_handles(symmetry)
+    legend = ax.legend(
+        handles=handles,
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=len(labels),
+        ncols=len(handles),
         frameon=False,
         fontsize=8.5,
         borderaxespad=0.2,
@@ -185,3 +191,14 @@ def _legend_above(ax: Axes, handles: Sequence[Any], labels: Sequence[str]) -> No
         handlelength=2.2,
         columnspacing=1.2,
     )
+    # the title leaves room for it; a legend wider than its axes would take their width away
+    legend.set_in_layout(False)
+    ax.set_title(title, loc="left", pad=22)
+
+
+def without_legend(ax: Axes) -> None:
+    """Take the classes away again, where one legend serves several axes."""
+    legend = ax.get_legend()
+    if legend is not None:
+        legend.remove()
+        ax.set_title(ax.get_title(loc="left"), loc="left", pad=6)

@@ -87,8 +87,8 @@ def null_measures(symmetry: xr.Dataset) -> tuple[str, ...]:
 
 
 def _new_axes(count: int, kinds: int) -> list[Axes]:
-    across = min(count, ACROSS)
-    down = -(-count // across)
+    down = -(-count // ACROSS)
+    across = -(-count // down)
     figure = new_figure(WIDE * across + 0.6, (TALL + ROW * kinds) * down)
     axes = figure.subplots(down, across, squeeze=False).ravel()
     for ax in axes[count:]:
@@ -112,21 +112,10 @@ def _panel(ax: Axes, symmetry: xr.Dataset, measure: str) -> None:
         null = null[np.isfinite(null)]
         labels.append(f"{kind}\n{len(null)} fits")
         _distribution(ax, null, row + STRIP)
-        ax.text(
-            0.01,
-            row + WRITTEN,
-            _told(values, kind),
-            transform=ax.get_yaxis_transform(),
-            va="center",
-            size=LETTERS,
-            color=INK,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
-            zorder=5,
-        )
     _measured(ax, values)
+    _numbers(ax, values, kinds)
     ax.set_yticks(range(len(kinds)), labels, size=LETTERS)
     ax.set_ylim(len(kinds) - 0.5, -0.5)
-    ax.margins(x=0.08)
     ax.tick_params(axis="y", length=0)
     ax.locator_params(axis="x", nbins=4)
     bound = "gauge_free" in values and not bool(values["gauge_free"])
@@ -149,7 +138,7 @@ def _distribution(ax: Axes, null: NDArray[np.float64], row: float) -> None:
         ax.scatter(null, row + 2 * SPREAD * jitter, s=14, color=BLUE, alpha=0.6, lw=0, zorder=2)
     if len(null) >= QUARTILES:
         first, middle, third = np.percentile(null, (25, 50, 75))
-        ax.hlines(row, [null.min(), third], [first, null.max()], color=INK, lw=0.8, zorder=3)
+        ax.hlines([row, row], [null.min(), third], [first, null.max()], color=INK, lw=0.8, zorder=3)
         height = 2 * SPREAD
         ax.barh(row, third - first, height, left=first, fill=False, edgecolor=INK, lw=0.8, zorder=3)
         ax.vlines(middle, row - SPREAD, row + SPREAD, color=INK, lw=2, zorder=3)
@@ -165,6 +154,24 @@ def _measured(ax: Axes, values: xr.Dataset) -> None:
         told += f" ({ends[0]:.3g} to {ends[1]:.3g})"
     ax.axvline(measured, color=VERMILLION, lw=2, zorder=1)
     ax.set_xlabel(told, color=VERMILLION, size=9)
+
+
+def _numbers(ax: Axes, values: xr.Dataset, kinds: list[str]) -> None:
+    """Write p and z above each null, on the side where the measure itself is not."""
+    ax.margins(x=0.08)
+    low, high = ax.get_xlim()
+    left = float(values["measured"]) > (low + high) / 2
+    for row, kind in enumerate(kinds):
+        ax.text(
+            0.01 if left else 0.99,
+            row + WRITTEN,
+            _told(values, kind),
+            transform=ax.get_yaxis_transform(),
+            ha="left" if left else "right",
+            va="center",
+            size=LETTERS,
+            color=INK,
+        )
 
 
 def _told(values: xr.Dataset, kind: str) -> str:

@@ -93,7 +93,11 @@ def _frames(ax: Axes, found: list[list[int]]) -> None:
         if size > 1:
             colour, style = (VERMILLION, "-") if size == 2 else (INK, "--")
             corner = (at - 0.5, at - 0.5)
-            ax.add_patch(Rectangle(corner, size, size, fill=False, ec=colour, ls=style, lw=1.6, zorder=3))
+            ax.add_patch(
+                Rectangle(
+                    corner, size, size, fill=False, ec=colour, ls=style, lw=1.6, zorder=3, clip_on=False
+                )
+            )
         at += size
 
 

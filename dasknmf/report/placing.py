@@ -72,7 +72,8 @@ def name_points(
             )
             # a name that is placed must not move what it was placed in
             text.set_in_layout(False)
-            # of the letters alone, without the line to the point
+            # of the letters alone, without the line to the point; the first call puts them where they belong
+            text.get_window_extent()
             box = Text.get_window_extent(text)
             whole = (
                 inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 #: Inches of a factor, and of all above and below them.
 ROW, AROUND = 0.16, 1.6
-#: The inset for orientation, in widths of the axes: where it begins and how wide it is.
-BESIDE, WIDE = 1.04, 0.45
+#: Width of the axes for orientation, of that of those for recurrence.
+WIDE = "45%"
 
 
 def plot_restart_stability(symmetry: xr.Dataset, *, ax: Axes | None = None) -> Axes:
@@ -38,12 +38,12 @@ def plot_restart_stability(symmetry: xr.Dataset, *, ax: Axes | None = None) -> A
         What ``dasknmf.symmetry`` returned for several fits: ``recurrence`` and ``class``, and where they are there
         the ends of its interval, and ``orientation`` with its own.
     ax : Axes, optional
-        Where to draw; by default new axes. Orientation is drawn in an inset to the right of them.
+        Where to draw; by default new axes. Their right end becomes axes for orientation.
 
     Returns
     -------
     Axes
-        Those of recurrence; the inset is in their ``child_axes``.
+        Those of recurrence; those of orientation are the last of the figure.
 
     Raises
     ------
@@ -65,7 +65,10 @@ def plot_restart_stability(symmetry: xr.Dataset, *, ax: Axes | None = None) -> A
     ax.set(xlabel="recurrence in other restarts", xlim=(0, 1.03), ylim=(k - 0.4, -0.6))
     class_legend(ax, symmetry, "Recurrence of factors")
     if has(symmetry, "orientation"):
-        inset = ax.inset_axes((BESIDE, 0, WIDE, 1), sharey=ax)
+        from mpl_toolkits.axes_grid1 import make_axes_locatable
+
+        # of the place the axes have, so that neighbours and any layout stay as they are
+        inset = make_axes_locatable(ax).append_axes("right", WIDE, pad=0.15, sharey=ax)
         _rows(inset, symmetry, "orientation", order)
         inset.axvline(0.5, color=INK, lw=0.8, ls=DASHES, zorder=0)
         inset.set(xlabel="on the same side", xlim=(-0.03, 1.03), xticks=[0, 0.5, 1])

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 RIGHT = np.pi / 2
 #: Rays that can all be labelled; of more, as many of the slopes farthest from their median.
 LABELLED = 10
-#: Where the scale ends, where factors are named, and where the axes end, in lengths of a ray.
-SCALE, NAMES, EDGE = 1.03, 1.2, 1.36
+#: Where factors are named, where the scale is, and where the axes end, in lengths of a ray.
+NAMES, SCALE, EDGE = 1.13, 1.23, 1.36
+FAINT = "#D9D9D9"
 #: Powers of ten on either side of 1 that a logarithmic fan has at least.
 DECADES = 2
 #: Slopes that are written at the rim of a fan of true angles.
@@ -128,17 +129,25 @@ def _wedge(ax: Axes, low: float, high: float, *, colour: str) -> None:
 
 
 def _rim(ax: Axes, angle: Callable[[Any], Any], ticks: list[float]) -> None:
-    """Draw a quarter of a circle with slopes written at it."""
+    """Draw the quarter of a circle where rays end and, beyond the names of factors, a scale of slopes."""
     arc = np.linspace(0, RIGHT, 91)
-    ax.plot(np.cos(arc), np.sin(arc), color=INK, lw=0.8, zorder=0)
-    for edge in (0.0, RIGHT):
-        ax.plot([0, np.cos(edge)], [0, np.sin(edge)], color=INK, lw=0.8, zorder=0)
+    ax.plot(np.cos(arc), np.sin(arc), color=FAINT, lw=0.8, zorder=0)
+    ax.plot(SCALE * np.cos(arc), SCALE * np.sin(arc), color=INK, lw=0.8, zorder=0)
     for tick in ticks:
         at = float(angle(tick))
-        x, y = np.cos(at), np.sin(at)
-        ax.plot([x, SCALE * x], [y, SCALE * y], color=INK, lw=0.8, zorder=0)
+        x, y = SCALE * np.cos(at), SCALE * np.sin(at)
+        ax.plot([0, x], [0, y], color=FAINT, lw=0.6, zorder=0)
         across, up = ("center" if x < 0.1 else "left"), ("center" if y < 0.1 else "bottom")
-        ax.text(SCALE * x, SCALE * y, f"{tick:g}", ha=across, va=up, color=INK, size=LETTERS)
+        ax.annotate(
+            f"{tick:g}",
+            (x, y),
+            (3 * np.cos(at), 3 * np.sin(at)),
+            textcoords="offset points",
+            ha=across,
+            va=up,
+            color=INK,
+            size=LETTERS,
+        )
 
 
 def _say(ax: Axes, slope: Array, drawn: NDArray[np.bool_]) -> None:
@@ -182,6 +191,6 @@ def _name(
         style = classes(symmetry)[places[at]]
         x, y = np.cos(RIGHT * end), np.sin(RIGHT * end)
         start = (1.005 * np.cos(angles[at]), 1.005 * np.sin(angles[at]))
-        ax.plot([start[0], 1.16 * x], [start[1], 1.16 * y], color=style.colour, lw=0.5, zorder=0, alpha=0.7)
+        ax.plot([start[0], 1.07 * x], [start[1], 1.07 * y], color=style.colour, lw=0.5, zorder=0, alpha=0.7)
         number = str(numbers(symmetry)[places[at]])
         ax.text(NAMES * x, NAMES * y, number, ha="center", va="center", color=style.colour, size=LETTERS)

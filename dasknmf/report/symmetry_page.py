@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.report.axes import INK, new_figure
-from dasknmf.report.classes import cycles, has, needs, numbers, partners, values_of
+from dasknmf.report.classes import (
+    class_handles,
+    cycles,
+    has,
+    needs,
+    numbers,
+    partners,
+    values_of,
+    without_legend,
+)
 from dasknmf.report.inertia import plot_inertia
 from dasknmf.report.nulls import null_measures, plot_null_distributions
 from dasknmf.report.partners import plot_partner_matrix
@@ -66,6 +75,7 @@ def plot_symmetry(symmetry: xr.Dataset, fit: xr.Dataset | None = None, *, found:
     head = _head(symmetry)
     figure = new_figure(WIDE, sum(heights) + 0.25 * (head.count("\n") + 2))
     figure.suptitle(head, ha="left", x=0.01, size=11, color=INK)
+    figure.legend(handles=class_handles(symmetry), loc="upper right", ncols=3, frameon=False, fontsize=9)
     bands: Any = dict(
         zip(
             (name for name, _ in rows),
@@ -123,14 +133,14 @@ def _partners(band: Any, symmetry: xr.Dataset, found: str) -> None:
         plot_inertia(symmetry, ax=parts[0].subplots(), found=found)
     if fans:
         for ax, mine in zip(np.ravel(parts[1].subplots(1, len(fans))), fans, strict=True):
-            plot_slope_fan(symmetry, ax=ax, own=mine)
+            without_legend(plot_slope_fan(symmetry, ax=ax, own=mine))
 
 
 def _chance(band: Any, symmetry: xr.Dataset, measures: tuple[str, ...], *, again: bool) -> None:
     """Draw restarts on the left and nulls on the right, or either across."""
     parts = band.subfigures(1, 2, width_ratios=(1, 1.3)) if again and measures else [band, band]
     if again:
-        plot_restart_stability(symmetry, ax=parts[0].subplots())
+        without_legend(plot_restart_stability(symmetry, ax=parts[0].subplots()))
     if measures:
         across = 2 if again and len(measures) > 1 else len(measures)
         axes = np.ravel(parts[1].subplots(-(-len(measures) // across), across))

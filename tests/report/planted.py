@@ -25,7 +25,10 @@ def planted_fit(*, modules=3, pairs=2, loose=0, genes=400, seed=0):
     scale = np.sqrt(1 + np.arange(k)[::-1])
     names = np.array([f"GENE{g}" for g in range(genes)], dtype=object)
     return xr.Dataset(
-        {"W": (("gene", "factor"), (W[:, shuffled] * scale)), "H": (("factor", "gene"), (Ht[:, shuffled] * scale).T)},
+        {
+            "W": (("gene", "factor"), (W[:, shuffled] * scale)),
+            "H": (("factor", "gene"), (Ht[:, shuffled] * scale).T),
+        },
         coords={"gene": names, "factor": np.arange(k)},
     )
 
@@ -62,7 +65,10 @@ def symmetry_of(fit, *, restarts=5, nulls=20, kinds=("degree", "shuffle"), ranks
         "slope_high": ("factor", slope + error),
         "own_slope": ("factor", slope * gauge),
         "top_gene": (("factor", "side", "top"), genes[top].transpose(2, 0, 1)),
-        "measured": ("measure", np.array([matched.mean(), 0.05, (matched**2).mean(), (length == 2).sum() / 2, 1.5])),
+        "measured": (
+            "measure",
+            np.array([matched.mean(), 0.05, (matched**2).mean(), (length == 2).sum() / 2, 1.5]),
+        ),
         "gauge_free": ("measure", np.array([1, 1, 1, 1, 0])),
     }
     coords = {"factor": np.arange(k), "side": ["W", "H"], "measure": list(MEASURES)}
@@ -123,7 +129,10 @@ def comparison_of(*, networks=("real", "degree", "shuffle"), solvers=6, restarts
     level = np.array([0.95, 0.7, 0.5])[: len(networks), None, None] - 0.02 * np.arange(solvers)[:, None]
     return xr.Dataset(
         {
-            "matched_linearity": (("network", "solver", "restart"), level + 0.03 * rng.standard_normal(shape)),
+            "matched_linearity": (
+                ("network", "solver", "restart"),
+                level + 0.03 * rng.standard_normal(shape),
+            ),
             "own_slope_dispersion": (("network", "solver", "restart"), np.exp(rng.standard_normal(shape))),
         },
         coords={"network": list(networks), "solver": names, "restart": np.arange(restarts)},
