@@ -90,8 +90,8 @@ def _panel(ax: Axes, comparison: xr.Dataset, measure: str, *, named: bool) -> No
         rows = np.arange(solvers) + SHARE * ((place + 0.5) / networks - 0.5)
         each = np.broadcast_to(rows[:, None], values[place].shape)
         there = np.isfinite(values[place])
-        ax.scatter(values[place][there], each[there], s=8, color=colour, alpha=0.35, lw=0, zorder=2)
-        ax.hlines(rows, low[place], high[place], color=colour, lw=1.6, zorder=3)
+        ax.scatter(values[place][there], each[there], s=12, color=colour, alpha=0.45, lw=0, zorder=3)
+        ax.hlines(rows, low[place], high[place], color=colour, lw=1.1, zorder=2)
         known = np.isfinite(mean[place])
         ax.plot(
             mean[place][known],

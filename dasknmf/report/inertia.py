@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dasknmf.report.axes import BLUE, DASHES, INK, PURPLE, VERMILLION, own_or_sized, plain
+from dasknmf.report.axes import BLUE, DASHES, INK, POINTS_PER_INCH, PURPLE, VERMILLION, own_or_sized, plain
 from dasknmf.report.classes import needs
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: The measure of a fit that is the number of its pairs.
 PAIRS = "pairs"
+#: Points that tick labels and the name of an axis take.
+BELOW = 34
 
 
 def plot_inertia(symmetry: xr.Dataset, *, ax: Axes | None = None, found: str = PAIRS) -> Axes:
@@ -24,11 +26,12 @@ def plot_inertia(symmetry: xr.Dataset, *, ax: Axes | None = None, found: str = P
     ----------
     symmetry : Dataset
         What ``dasknmf.symmetry`` returned: ``predicted_pairs (rank)``, its ends ``predicted_low`` and
-        ``predicted_high``, ``splits``, and ``cycle_length (factor)``.
+        ``predicted_high``, ``splits``, and ``class (factor)``.
     ax : Axes, optional
         Where to draw; by default new axes.
     found : str
-        Measure that counts pairs in every restart; where there is none, the pairs of the reference fit alone.
+        Measure that counts pairs, of the reference fit and of every restart; where there is none, factors of
+        the class pair are counted, of the reference fit alone.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def plot_inertia(symmetry: xr.Dataset, *, ax: Axes | None = None, found: str = P
     ----------
     Sylvester's law of inertia, Philosophical Magazine 4:138, 1852.
     """
-    needs(symmetry, "predicted_pairs")
+    needs(symmetry, "predicted_pairs", "class")
     ax = own_or_sized(ax, 6.4, 4)
     ordered = symmetry.sortby("rank")
     rank, predicted = ordered["rank"].to_numpy(), ordered["predicted_pairs"].to_numpy()
@@ -78,13 +81,14 @@ def _splits(ax: Axes, ordered: xr.Dataset) -> None:
 
 def _found(ax: Axes, symmetry: xr.Dataset, measure: str) -> None:
     """Mark the pairs found at the rank of the fit, with the range of its restarts."""
-    if "cycle_length" not in symmetry:
-        return
     k = symmetry.sizes["factor"]
-    count = int((symmetry["cycle_length"].to_numpy() == 2).sum()) // 2
-    label = f"found at rank {k}: {count}"
+    count = float((symmetry["class"].to_numpy() == "pair").sum() / 2)
+    known = "measured" in symmetry and measure in symmetry["measure"].to_numpy()
+    if known:
+        count = float(symmetry["measured"].sel(measure=measure))
+    label = f"found at rank {k}: {count:g}"
     ax.axvline(k, color=INK, lw=0.8, ls=DASHES, zorder=0)
-    if "by_fit" in symmetry and measure in symmetry["measure"].to_numpy():
+    if known and "by_fit" in symmetry:
         every = symmetry["by_fit"].sel(measure=measure).to_numpy()
         every = every[np.isfinite(every)]
         if len(every) > 1:
@@ -95,7 +99,17 @@ def _found(ax: Axes, symmetry: xr.Dataset, measure: str) -> None:
 
 
 def _legend(ax: Axes) -> None:
-    # below the axes: curve and marks may be anywhere on them
+    from matplotlib.transforms import ScaledTranslation
+
+    # below the axes and the name of theirs, however high they are: curve and marks may be anywhere on them
+    scale = ax.figure.dpi_scale_trans
+    below = ax.transAxes + ScaledTranslation(0, -BELOW / POINTS_PER_INCH, scale)
     ax.legend(
-        loc="upper left", bbox_to_anchor=(0, -0.16), ncols=2, frameon=False, fontsize=8.5, borderaxespad=0.2
+        loc="upper left",
+        bbox_to_anchor=(0, 0),
+        bbox_transform=below,
+        ncols=2,
+        frameon=False,
+        fontsize=8.5,
+        borderaxespad=0.2,
     )

@@ -23,7 +23,7 @@ def monotone(x: Array, y: Array) -> tuple[Array, Array]:
     Returns
     -------
     (x, y)
-        Ends of the intervals on which it is constant.
+        Ends of the intervals on which it is constant; between them, any line that rises will do.
 
     References
     ----------

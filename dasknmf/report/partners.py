@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.report.axes import INK, VERMILLION, own_or_sized
+from dasknmf.report.axes import INK, VERMILLION, own_or_sized, settle
 from dasknmf.report.classes import LEAST, NAMED, cycles, fitting_size, names, needs, partners
 
 if TYPE_CHECKING:
@@ -47,12 +47,13 @@ def plot_partner_matrix(symmetry: xr.Dataset, *, ax: Axes | None = None) -> Axes
     needs(symmetry, "cosine", "partner_of")
     k = symmetry.sizes["factor"]
     side = max(3.0, CELL * k)
+    own = ax is None
     ax = own_or_sized(ax, side + AROUND, side + AROUND - 0.6)
     found = cycles(symmetry)
     order = [place for cycle in found for place in cycle]
     cosine = symmetry["cosine"].transpose("factor", "partner").to_numpy()[np.ix_(order, order)]
     image = ax.imshow(cosine, cmap=COLOURS, vmin=0, vmax=1, interpolation="nearest")
-    _frames(ax, found)
+    _frames(ax, found, symmetry)
     _dots(ax, partners(symmetry), order, cosine)
     _names(ax, symmetry, order)
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1])
@@ -61,6 +62,9 @@ def plot_partner_matrix(symmetry: xr.Dataset, *, ax: Axes | None = None) -> Axes
     ax.set(xlabel="row of H", ylabel="column of W")
     ax.set_title(_title(found, partners(symmetry)), loc="left")
     ax.spines[:].set_color("#BBBBBB")
+    if own:
+        # square cells shrink the axes after the layout has measured their names; a second layout knows
+        settle(ax)
     return ax
 
 
@@ -73,8 +77,8 @@ def _title(found: list[list[int]], there: list[int | None]) -> str:
     told = [
         f"{count} {one if count == 1 else many}"
         for count, one, many in (
-            (fixed, "own partner", "own partners"),
-            (pairs, "pair", "pairs"),
+            (fixed, "fixed point", "fixed points"),
+            (pairs, "2-cycle", "2-cycles"),
             (longer, "longer cycle", "longer cycles"),
             (lone, "unmatched", "unmatched"),
         )
@@ -83,15 +87,17 @@ def _title(found: list[list[int]], there: list[int | None]) -> str:
     return "Partners: " + ", ".join(told)
 
 
-def _frames(ax: Axes, found: list[list[int]]) -> None:
-    """Frame each pair, and more lightly each longer cycle."""
+def _frames(ax: Axes, found: list[list[int]], symmetry: xr.Dataset) -> None:
+    """Frame each pair, and in grey dashes what is a cycle by assignment alone: too unlike, or too long."""
     from matplotlib.patches import Rectangle
 
+    kind = symmetry["class"].to_numpy() if "class" in symmetry else np.full(symmetry.sizes["factor"], "")
     at = 0
     for cycle in found:
         size = len(cycle)
         if size > 1:
-            colour, style = (VERMILLION, "-") if size == 2 else (INK, "--")
+            resolved = all(kind[place] != "unresolved" for place in cycle)
+            colour, style = (VERMILLION, "-") if size == 2 and resolved else (INK, "--")
             corner = (at - 0.5, at - 0.5)
             ax.add_patch(
                 Rectangle(

@@ -48,6 +48,7 @@ def name_points(
     list of Annotation
         The names that were written.
     """
+    from matplotlib.patheffects import withStroke
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
@@ -70,6 +71,9 @@ def name_points(
                 style="italic",
                 arrowprops={"arrowstyle": "-", "lw": 0.4, "color": colour, "shrinkA": 0} if far else None,
             )
+            # lines under the letters must not strike them out
+            text.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
+            text.set_zorder(6)
             # a name that is placed must not move what it was placed in
             text.set_in_layout(False)
             # of the letters alone, without the line to the point; the first call puts them where they belong

@@ -62,7 +62,7 @@ def plot_restart_stability(symmetry: xr.Dataset, *, ax: Axes | None = None) -> A
     shown = range(0, k, step)
     ax.set_yticks(shown, [called[order[at]] for at in shown], size=size)
     ax.tick_params(axis="y", length=0)
-    ax.set(xlabel="recurrence in other restarts", xlim=(0, 1.03), ylim=(k - 0.4, -0.6))
+    ax.set(xlabel="recurrence in other restarts", xlim=(-0.03, 1.03), ylim=(k - 0.4, -0.6))
     class_legend(ax, symmetry, "Recurrence of factors")
     if has(symmetry, "orientation"):
         from mpl_toolkits.axes_grid1 import make_axes_locatable
@@ -71,7 +71,8 @@ def plot_restart_stability(symmetry: xr.Dataset, *, ax: Axes | None = None) -> A
         inset = make_axes_locatable(ax).append_axes("right", WIDE, pad=0.15, sharey=ax)
         _rows(inset, symmetry, "orientation", order)
         inset.axvline(0.5, color=INK, lw=0.8, ls=DASHES, zorder=0)
-        inset.set(xlabel="on the same side", xlim=(-0.03, 1.03), xticks=[0, 0.5, 1])
+        inset.set(xlabel="on the same side", xlim=(-0.06, 1.06))
+        inset.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         inset.tick_params(axis="y", left=False, labelleft=False)
         plain(inset)
     return plain(ax)

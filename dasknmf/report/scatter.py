@@ -68,7 +68,7 @@ def plot_factor_scatter(
 
     Genes that are 0 on both sides are left out. Of more than 1,500 the 300 largest are drawn with a sample of the
     others; of more than 10,000, their density by a logarithmic scale with the 300 largest above it. A band
-    around the line through the origin is the interval of its slope; the stepped line is the best non-decreasing
+    around the line through the origin is the interval of its slope; the bent line is the best non-decreasing
     function of w; the dashed one is w = h. Names are of genes that are large, or far from the line.
 
     Parameters

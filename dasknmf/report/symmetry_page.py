@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: Inches of the page across, and of each of its rows.
-WIDE, MATRIX, RESTARTS, SCATTER = 14.0, 6.2, 4.6, 2.7
+WIDE, MATRIX, RESTARTS, SCATTER = 14.0, 6.2, 4.6, 2.9
 #: Letters of a line above the page.
-LINE = 150
+LINE = 118
 #: Measures and factors for which a page has room.
 MEASURES, FACTORS = 4, 6
 
@@ -75,7 +75,14 @@ def plot_symmetry(symmetry: xr.Dataset, fit: xr.Dataset | None = None, *, found:
     head = _head(symmetry)
     figure = new_figure(WIDE, sum(heights) + 0.25 * (head.count("\n") + 2))
     figure.suptitle(head, ha="left", x=0.01, size=11, color=INK)
-    figure.legend(handles=class_handles(symmetry), loc="upper right", ncols=3, frameon=False, fontsize=9)
+    figure.legend(
+        handles=class_handles(symmetry),
+        loc="upper right",
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+        borderaxespad=0.1,
+    )
     bands: Any = dict(
         zip(
             (name for name, _ in rows),
@@ -87,6 +94,8 @@ def plot_symmetry(symmetry: xr.Dataset, fit: xr.Dataset | None = None, *, found:
     if "chance" in bands:
         _chance(bands["chance"], symmetry, measures, again=again)
     if fit is not None and factors:
+        lines = "line through the origin and its interval; green: best non-decreasing function; dashed: w = h"
+        bands["scatter"].suptitle(f"W against H, {lines}", ha="left", x=0.01, size=9, color=INK)
         axes = bands["scatter"].subplots(1, FACTORS)
         for ax in axes[len(factors) :]:
             ax.remove()
