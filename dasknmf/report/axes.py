@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Colours of Okabe & Ito (2008), told apart with any colour vision; the first two also in grey.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -35,6 +36,29 @@ def own_or_new(ax: Axes | None) -> Axes:
         return ax
     axes: Axes = pyplot().subplots(layout="constrained")[1]
     return axes
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return a figure of a size in inches that pyplot does not know, so that nobody has to close it."""
+    try:
+        # not "from matplotlib.figure": that would find the submodule where matplotlib itself is away
+        from matplotlib import figure
+    except ImportError:
+        error = missing_dependency("matplotlib", extra="plot", purpose="drawing a figure")
+        raise error from None
+    return figure.Figure(figsize=(width, height), layout="constrained")
+
+
+def own_or_sized(ax: Axes | None, width: float, height: float) -> Axes:
+    """Return the axes given, or new ones in a figure of a size in inches."""
+    return new_figure(width, height).subplots() if ax is None else ax
+
+
+def settle(ax: Axes) -> None:
+    """Lay out the figure of some axes, so that what is measured next is where it will be drawn."""
+    ax.figure.figure.draw_without_rendering()
+    # a layout reads the sizes of labels that stand where the last one put their axes
+    ax.figure.figure.draw_without_rendering()
 
 
 def plain(ax: Axes) -> Axes:
