@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dasknmf.catalogue import list_solvers
     from dasknmf.estimator import NMF
     from dasknmf.generated.controls import control_network
+    from dasknmf.laboratory.examination import symmetry
     from dasknmf.models import nmf, nmf_many, transform
     from dasknmf.network.coexpression import coexpression
     from dasknmf.network.readers import import_network
@@ -41,6 +42,7 @@ __all__ = [
     "save",
     "survey",
     "survey_fit",
+    "symmetry",
     "top_genes",
     "transform",
 ]
@@ -64,6 +66,7 @@ _HOMES = {
     "save": "dasknmf.results",
     "survey": "dasknmf.surveying",
     "survey_fit": "dasknmf.surveying",
+    "symmetry": "dasknmf.laboratory.examination",
     "top_genes": "dasknmf.analysis.genes",
     "transform": "dasknmf.models",
 }

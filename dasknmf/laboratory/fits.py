@@ -25,50 +25,68 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
+class Restart:
+    """One fit, as far as it is put beside others.
+
+    Attributes
+    ----------
+    name : str
+    model : (W, Ht), shapes (n, k)
+        Its factors, balanced, float32.
+    gauge : ndarray, shape (k,)
+        ‖w_j‖ / ‖h_j‖ as the algorithm left them; nan where a factor is zero.
+    relative_error : float
+        On A.
+    """
+
+    name: str
+    model: Factors
+    gauge: NDArray[np.float64]
+    relative_error: float
+
+    @classmethod
+    def of(cls, name: str, fit: xr.Dataset) -> Restart:
+        """Return what a fit says."""
+        return cls(name, factors(fit), gauge_of(fit), float(fit.attrs.get("relative_error", np.nan)))
+
+    @classmethod
+    def kept(cls, name: str, content: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Restart:
+        """Return what was kept."""
+        return cls(name, (arrays["W"], arrays["Ht"]), arrays["gauge"], float(content["relative_error"]))
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is to be kept."""
+        return {"W": self.model[0], "Ht": self.model[1], "gauge": self.gauge}
+
+
+@dataclass(frozen=True, eq=False)
 class Examined:
     """Restarts of one rank and solver, one of which is the reference.
 
     Attributes
     ----------
-    names : list of str
-        Of the fits.
-    models : list of (W, Ht), shapes (n, k)
-        Their factors, balanced, float32.
-    gauges : list of ndarray, shape (k,)
-        ‖w_j‖ / ‖h_j‖ as the algorithm left them; nan where a factor is zero.
+    restarts : list of Restart
+        All of them.
     reference : int
-        Place of the fit whose factors are described.
-    genes : ndarray of str, shape (n,)
-    fits : list of Dataset
-        As given.
+        Place of the one whose factors are described.
+    fit : Dataset
+        As it was given.
     """
 
-    names: list[str]
-    models: list[Factors]
-    gauges: list[NDArray[np.float64]]
+    restarts: list[Restart]
     reference: int
-    genes: NDArray[Any]
-    fits: list[xr.Dataset]
+    fit: xr.Dataset
 
     @property
-    def fit(self) -> xr.Dataset:
-        """The fit whose factors are described."""
-        return self.fits[self.reference]
+    def own(self) -> Restart:
+        """The reference."""
+        return self.restarts[self.reference]
 
     @property
-    def model(self) -> Factors:
-        """Its factors."""
-        return self.models[self.reference]
-
-    @property
-    def gauge(self) -> NDArray[np.float64]:
-        """Its gauge."""
-        return self.gauges[self.reference]
-
-    @property
-    def others(self) -> list[Factors]:
-        """The factors of all other fits."""
-        return [model for place, model in enumerate(self.models) if place != self.reference]
+    def others(self) -> list[Restart]:
+        """All others."""
+        return [one for place, one in enumerate(self.restarts) if place != self.reference]
 
 
 def examined(fits: Any) -> Examined:
@@ -91,7 +109,7 @@ def examined(fits: Any) -> Examined:
         given = {_name(fits): fits}
     else:
         given = dict(fits) if isinstance(fits, dict) else named(fits)
-    genes, _ = agreed(given)
+    agreed(given)
     solvers = sorted({str(fit.attrs.get("solver", "unknown")) for fit in given.values()})
     if len(solvers) > 1:
         msg = (
@@ -103,27 +121,19 @@ def examined(fits: Any) -> Examined:
         if fit.attrs.get("signed") or any((side < 0).any() for side in loadings(fit).values()):
             msg = f"'{name}' has factors with signs (solver '{solvers[0]}'); needs a non-negative fit, such as hals"
             raise InputError(msg)
-    models = [factors(fit) for fit in given.values()]
-    return Examined(
-        list(given),
-        models,
-        [gauge_of(fit) for fit in given.values()],
-        medoid(models),
-        genes,
-        list(given.values()),
-    )
+    restarts = [Restart.of(name, fit) for name, fit in given.items()]
+    reference = medoid([one.model for one in restarts])
+    return Examined(restarts, reference, list(given.values())[reference])
 
 
-def with_restarts(first: Examined, more: dict[str, xr.Dataset]) -> Examined:
+def seeds_of(fits: Sequence[xr.Dataset]) -> list[int]:
+    """Return the seeds of fits from random starts, which a further restart must not take again."""
+    return [int(fit.attrs["seed"]) for fit in fits if str(fit.attrs.get("init", "")).startswith("random")]
+
+
+def with_restarts(first: Examined, more: Sequence[Restart]) -> Examined:
     """Return fits with more restarts of the reference, which stays what it is."""
-    fits = list(more.values())
-    return replace(
-        first,
-        names=[*first.names, *more],
-        models=[*first.models, *map(factors, fits)],
-        gauges=[*first.gauges, *map(gauge_of, fits)],
-        fits=[*first.fits, *fits],
-    )
+    return replace(first, restarts=[*first.restarts, *more])
 
 
 def medoid(models: Sequence[Factors]) -> int:
@@ -142,7 +152,7 @@ def gauge_of(fit: xr.Dataset) -> NDArray[np.float64]:
 
 
 def options_of(fit: xr.Dataset) -> tuple[ModelOptions, RunOptions]:
-    """Return the options a fit was made with, from its attributes.
+    """Return the options a fit was made with, from its attributes; one that began from given factors, from NNDSVD.
 
     Raises
     ------

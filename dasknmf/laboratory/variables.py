@@ -4,7 +4,8 @@ from __future__ import annotations
 
 #: Dimensions: ``factor`` (of the reference fit), ``side`` (W, H), ``top`` (rank of a gene), ``fit`` (restarts),
 #: ``measure`` (one number a fit), ``kind`` (of null model), ``null`` (one fit of one of them), ``eigenpair``, ``rank``
-#: (of the spectrum), ``pair`` (2-cycles), ``entry`` (pairs of genes of all pairs of factors), ``model`` (symmetric).
+#: (of the spectrum), ``pair`` (2-cycles), ``entry`` (pairs of genes of all pairs of factors), ``model`` (symmetric),
+#: ``alignment`` (index: factor j with factor j; matched: with its partner).
 VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     # partners: the optimal assignment between columns of W and rows of H
     "cosine": (("factor", "partner"), "cosine of column j of W and row i of H"),
@@ -69,6 +70,21 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "p": (("measure", "kind"), "two-sided, by rank among the fits of a null model"),
     "q": (("measure", "kind"), "the same, Benjamini–Hochberg over measures"),
     "effect": (("measure", "kind"), "Cliff's delta: share of null fits below minus share above"),
+    "p_symmetric": (
+        ("measure", "kind"),
+        "one-sided: as far to the side of W and Hᵀ alike; nan for measures without",
+    ),
+    "fit_error": (("fit",), "‖A − WH‖ / ‖A‖ of every restart, on A"),
+    # may factors be compared within W alone: similarity of columns of W against that of rows of H
+    "mantel": (("alignment",), "correlation of the similarities of different factors by W and by H"),
+    "mantel_low": (("alignment",), "2.5 % end of its jackknife interval over factors"),
+    "mantel_high": (("alignment",), "97.5 % end"),
+    "mantel_p": (("alignment",), "one-sided: chance of it if it were unknown which factor is which"),
+    "cka": (("alignment",), "linear centred kernel alignment of the same"),
+    "cka_low": (("alignment",), "2.5 % end of its jackknife interval over factors"),
+    "cka_high": (("alignment",), "97.5 % end"),
+    "cka_p": (("alignment",), "one-sided: chance of it if it were unknown which factor is which"),
+    "cka_expected": (("alignment",), "its mean if it were unknown which factor is which"),
     # the inertia law
     "eigenvalue": (("eigenpair",), "of A, by descending magnitude, from its sketch"),
     "eigenvalue_error": (("eigenpair",), "an eigenvalue of A lies within it of each"),

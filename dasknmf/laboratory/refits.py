@@ -1,0 +1,166 @@
+"""Fits made to be put beside the one that is examined: its restarts, and fits of null networks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.analysis.restarts import factors
+from dasknmf.errors import InputError
+from dasknmf.events import StageAdvanced
+from dasknmf.laboratory.assignment import partners
+from dasknmf.laboratory.fits import Restart, gauge_of, restart_options
+from dasknmf.laboratory.measuring import MEASURES, measures
+from dasknmf.models import nmf_many
+from dasknmf.null_models import null_network
+from dasknmf.progress import silent
+from dasknmf.solvers import is_seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from dasknmf.execution import Execution
+    from dasknmf.options import ModelOptions, RunOptions
+    from dasknmf.parts import KeptParts
+
+#: What a network may be put beside.
+KINDS = ("shuffle", "degree", "uniform")
+
+
+@dataclass(frozen=True, eq=False)
+class NullFits:
+    """Fits of null networks.
+
+    Attributes
+    ----------
+    kinds : list of str, length B
+        Which null model each network is of.
+    by_null : ndarray, shape (measures, B)
+        :data:`dasknmf.laboratory.measuring.MEASURES` of each fit, in their order.
+    cosines : list of ndarray, each of shape (factors,)
+        Of each factor and its partner.
+    """
+
+    kinds: list[str]
+    by_null: NDArray[np.float64]
+    cosines: list[NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Refits:
+    """Fits like a given one, of the same network or of others.
+
+    Parameters
+    ----------
+    network : as in :func:`dasknmf.nmf`
+        The network.
+    model, run : ModelOptions, RunOptions
+        Of the fit that is examined.
+    execution : Execution
+        Where and how; its checkpoint is not used.
+    parts : KeptParts
+        What is done already.
+    seed : int
+        The first of those that are used.
+    """
+
+    network: Any
+    model: ModelOptions
+    run: RunOptions
+    execution: Execution
+    parts: KeptParts
+    seed: int = 0
+
+    def restarts(self, number: int, *, taken: Sequence[int] = ()) -> list[Restart]:
+        """Fit the network again from random starts, of seeds that are not taken; all share each read.
+
+        Raises
+        ------
+        InputError
+            If the solver has nothing random.
+        """
+        free = (seed for seed in range(self.seed, self.seed + number + len(taken)) if seed not in taken)
+        models = restart_options(self.model, [seed for seed, _ in zip(free, range(number), strict=False)])
+        kept = [self.parts.get(f"restart-{model.name}") for model in models]
+        lacking = [model for model, part in zip(models, kept, strict=True) if part is None]
+        made = dict(zip([model.name for model in lacking], self._fits(self.network, lacking), strict=True))
+        found = []
+        for model, part in zip(models, kept, strict=True):
+            if part is None:
+                restart = Restart.of(model.name, made[model.name])
+                about = {"relative_error": restart.relative_error}
+                self.parts.put(f"restart-{model.name}", about, restart.arrays)
+            else:
+                restart = Restart.kept(model.name, *part)
+            found.append(restart)
+        return found
+
+    def nulls(self, number: int, kinds: Sequence[str]) -> NullFits:
+        """Fit ``number`` networks of each kind of null model, with the options of the fit that is examined."""
+        labels, columns, cosines = [], [], []
+        began, of = time.perf_counter(), number * len(kinds)
+        for kind in kinds:
+            for b in range(number):
+                values, cosine = self._null(kind, self.seed + b)
+                labels.append(kind)
+                columns.append(values)
+                cosines.append(cosine)
+                seconds, done = time.perf_counter() - began, len(labels)
+                left = seconds / done * (of - done)
+                self.execution.progress(StageAdvanced("null networks", done, of, seconds, left))
+        by_null = np.array(columns).reshape(-1, len(MEASURES)).T
+        return NullFits(labels, by_null, cosines)
+
+    def _null(self, kind: str, seed: int) -> tuple[list[float], NDArray[np.float64]]:
+        """Return the measures of the fit of one null network, and the cosines of its factors."""
+        name = f"null-{kind}-{seed}"
+        part = self.parts.get(name)
+        if part is None:
+            network = null_network(
+                self.network, kind, seed=seed, storage_options=self.execution.storage_options
+            )
+            # a method without chance has the same seed for all
+            model = replace(self.model, seed=seed) if is_seeded(self.model.solver) else self.model
+            (fit,) = self._fits(network, [model])
+            made, gauge = factors(fit), gauge_of(fit)
+            found = partners(made)
+            values = measures(made, gauge, found=found)
+            part = values, {"cosine": found.partner_cosine}
+            self.parts.put(name, *part)
+        content, arrays = part
+        return [float(content[name]) for name in MEASURES], arrays["cosine"]
+
+    def _fits(self, network: Any, models: Sequence[ModelOptions]) -> Iterator[xr.Dataset]:
+        if not models:
+            return iter(())
+        quiet = replace(self.execution, checkpoint=None, resume=False, progress=silent)
+        run = {**asdict(self.run), "bound": False}
+        fits = nmf_many(network, list(models), execution=quiet, **run)
+        return (fits[model.name].to_dataset() for model in models)
+
+
+def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Return kinds of null model, each once.
+
+    Raises
+    ------
+    InputError
+        If one is not known.
+
+    Examples
+    --------
+    >>> check_kinds(["shuffle", "degree", "shuffle"])
+    ('shuffle', 'degree')
+    """
+    given = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    for kind in given:
+        if kind not in KINDS:
+            msg = f"kinds: {kind!r} is no null model of a network; there are: {', '.join(KINDS)}"
+            raise InputError(msg)
+    return tuple(dict.fromkeys(given))
