@@ -41,6 +41,12 @@ class _Levels:
     starts: NDArray[np.intp]
     sizes: NDArray[np.float64]
 
+    def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sum of each level, of values of genes in the last dimension."""
+        if len(self.starts) == len(self.x):
+            return values  # no gene has the x of another
+        return np.asarray(np.add.reduceat(values, self.starts, axis=-1))
+
     def explained(self, sums: NDArray[np.float64]) -> float:
         """Return Σ f² over genes of the best non-decreasing function f of x, given the sum of y of each level.
 
@@ -81,7 +87,7 @@ def monotone(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
     size = np.square(levels.y).sum()
     if not size > 0:
         return np.nan
-    return min(1.0, float(levels.explained(np.add.reduceat(levels.y, levels.starts)) / size))
+    return min(1.0, float(levels.explained(levels.sums(levels.y)) / size))
 
 
 def curvature_test(
@@ -141,13 +147,13 @@ def curvature_test(
     leverage = np.square(x) / square
     # a gene that is all of the line leaves no residual to divide
     left = np.divide(left, 1.0 - leverage, out=np.zeros_like(left), where=leverage < WHOLE)
-    observed = _gain(levels, np.add.reduceat(y, levels.starts), float(x @ y) ** 2 / square, size)
+    observed = _gain(levels, levels.sums(y), float(x @ y) ** 2 / square, size)
     signs = _signs(len(y), seed=seed, resamples=resamples)
-    level_sums, line_size = np.add.reduceat(line, levels.starts), np.square(line).sum()
+    level_sums, line_size = levels.sums(line), np.square(line).sum()
     above = 0
     for start in range(0, resamples, BATCH):
         errors = signs[start : start + BATCH] * left
-        sums = level_sums + np.add.reduceat(errors, levels.starts, axis=1)
+        sums = level_sums + levels.sums(errors)
         by_line = np.square((line @ x) + errors @ x) / square
         sizes = line_size + 2.0 * (errors @ line) + np.square(left).sum()
         gains = [_gain(levels, *each) for each in zip(sums, by_line, sizes, strict=True)]
