@@ -38,8 +38,9 @@ class Partners:
         Whether π(π(j)) = j for every factor that has a partner, and at least one has.
     involution_defect : float
         1 − Σ_j C[π(j), j] / Σ_j C[j, π(j)], what it costs in cosine to read π backwards. If w_j is h_π(j) for every
-        j, symmetry of A says that w_π(j) is h_j too: 0 exactly where that assignment is as good, which it is if π
-        is an involution, near 1 where it has nothing to do with the cosines. Nan where no factor has a partner.
+        j, symmetry of A says that w_π(j) is h_j too: 0 exactly where that assignment is as good, as it is if π is an
+        involution, and 1 where it joins only what has no gene in common. Dense factors all have large cosines, so
+        that there a broken involution may cost little. Nan where no factor has a partner.
     fixed_points, two_cycles : int
         Factors that are their own partners; pairs of factors that are each other's.
     longer_cycles, unmatched : int

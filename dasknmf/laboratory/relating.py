@@ -124,7 +124,8 @@ def balanced_slopes(
 ) -> NDArray[np.float64]:
     """Return the least-squares slopes of h_i on w_j of balanced factors, without intervals.
 
-    A slope is the cosine times √(s_i / s_j), where s_j = ‖w_j‖‖h_j‖. ``factors`` and ``partner`` are the j and i, each of shape (m,), none of them zero on a side.
+    A slope is the cosine times √(s_i / s_j), where s_j = ‖w_j‖‖h_j‖. ``factors`` and ``partner`` are the j and i,
+    each of shape (m,), none of them zero on a side.
     """
     size = np.sqrt(norms(np.asarray(model[0]))) * np.sqrt(norms(np.asarray(model[1])))
     return np.asarray(found.cosine[factors, partner] * size[partner] / size[factors])
