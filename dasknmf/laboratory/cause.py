@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 #: Largest relative projected gradient of a factor that has arrived; it is also where fits stop by default. Measured on
 #: three uniform and three Erdős–Rényi networks of 400 genes at rank 8, iterated to gradients of 1e-7: below 1e-4 the
 #: cosine of a factor and its partner had 0.012 to go or less, by the median, and at most 0.14; from 1e-3 on 0.08 and up
-#: to 0.33. On three gene networks nothing below 3e-4 moved by more than 0.0004 in 300 further iterations, and above 1e-3
-#: by up to 0.96.
+#: to 0.33. On three gene networks nothing below 3e-4 moved by more than 0.0004 in 300 further iterations, above 1e-3 by
+#: up to 0.96.
 TOLERANCE = 1e-4
 #: Mean similarity over restarts from which a factor is said to recur.
 RECURS = 0.9
