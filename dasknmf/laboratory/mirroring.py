@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 #: Two eigenvectors are over the same genes if the cosine of their squared entries is at least this. By chance it is
-#: 1/3 (see :func:`overlaps`). Of 240 planted pairs among modules, whose eigenvectors noise mixes, nine in ten of the
+#: 1/3 (see :func:`overlaps`). Of 120 planted pairs among modules, whose eigenvectors noise mixes, nine in ten of the
 #: right partners had more than 0.47 to 0.65, and nine in ten of wrong ones less than 0.41, where the sum of smaller
 #: entries, Σ min(u², v²), had 0.37 to 0.42 and 0.40.
 SHARED = 0.5

@@ -9,8 +9,9 @@ import numpy as np
 
 from dasknmf.errors import InputError
 from dasknmf.execution import Execution
+from dasknmf.fitting import fit_models
 from dasknmf.laboratory.stationarity import FROBENIUS
-from dasknmf.models import nmf_many
+from dasknmf.options import FitOptions, ModelOptions, RunOptions
 from dasknmf.parameters import PENALTIES
 from dasknmf.solvers import is_direct, solver_class
 
@@ -37,7 +38,8 @@ class Price:
     models : tuple of str
         ``symline`` for WWᵀ and ``trifactor`` for WSWᵀ.
     errors, bounds : ndarray, shape (models,)
-        Exact relative error of each on A, and what no model of its kind can beat; nan where the spectrum says nothing.
+        Exact relative error on A of the better of two starts, and what no model of its kind can beat; nan where the
+        spectrum says nothing.
     gives_up : ndarray, shape (models,)
         (f(model) − f(WH)) / ‖A‖², f the squared error; nan where f is not what the fit minimised.
     predicted : ndarray, shape (models,)
@@ -92,8 +94,9 @@ def price_of_symmetry(
 
     Notes
     -----
-    Both share every read. They begin as the fit did, by the same start and seed where it had one they can have, and
-    stop by the same rules. Each error is that of one local minimum. Bounds know nothing of W ≥ 0, for WH neither, so
+    All share every read. Each model begins twice, as the fit did, by the same start and seed where it had one they can
+    have, and from the fit itself; the better end counts, since each is a local minimum. They
+    stop by the same rules. Bounds know nothing of W ≥ 0, for WH neither, so
     that the predicted price compares like with like, but is no bound of the measured one.
 
     References
@@ -124,15 +127,17 @@ def price_of_symmetry(
     if bounds is not None and bounds.k != k:
         msg = f"bounds of rank {bounds.k} beside a fit of rank {k}; needs those of rank {k}"
         raise InputError(msg)
-    fits = nmf_many(
+    begins: list[dict[str, Any]] = [_start(attributes), {"init": "given"}]
+    models = tuple(ModelOptions(k, solver=solver, **begin) for solver in MODELS for begin in begins)
+    sides = fit["W"].transpose("gene", "factor").to_numpy(), fit["H"].transpose("factor", "gene").to_numpy()
+    fits = fit_models(
         network,
-        [{"n_components": k, "solver": solver, **_start(attributes)} for solver in MODELS],
-        execution=execution,
-        bound=False,
-        **_shared(attributes),
+        FitOptions(models, RunOptions(bound=False, **_shared(attributes))),
+        execution,
+        starts=[sides if model.init == "given" else None for model in models],
     )
-    by_solver = {str(child.attrs["solver"]): child for child in fits.children.values()}
-    errors = np.array([float(by_solver[solver].attrs["relative_error"]) for solver in MODELS])
+    ends = np.array([float(one.attrs["relative_error"]) for one in fits])
+    errors = ends.reshape(len(MODELS), len(begins)).min(axis=1)
     notes = []
     whole = attributes.get("diagonal", "keep") == "keep"
     limits = predicted = np.full(len(MODELS), np.nan)
