@@ -66,8 +66,8 @@ def null_network(
 ) -> GeneratedNetwork:
     """Return a random network that shares with a given one what its kind says, and nothing else.
 
-    It is symmetric, has the same genes and diagonal, and makes its tiles when they are needed. The given network is read
-    once or twice, on the threads of this process, and not needed any more.
+    It is symmetric, has the same genes and diagonal, and makes its tiles when they are needed. The given network is
+    read once or twice, on the threads of this process, and not needed any more.
 
     Parameters
     ----------

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dasknmf.generated.draws import dense_weights, drawn_tile, edge_tile, pairs_by_tile, sparse_weights
+from dasknmf.generated.draws import (
+    chosen,
+    dense_weights,
+    drawn_tile,
+    edge_tile,
+    pair_at,
+    pairs_by_tile,
+    pairs_of,
+    sparse_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +31,8 @@ if TYPE_CHECKING:
 #: the first, so that a network of equal weights keeps them: its scales are right to begin with.
 DEGREE_TOLERANCE = 1e-8
 STRENGTH_TOLERANCE = 1e-7
+#: A pair of a larger rate is joined with chance 1, to rounding; exp(−rate) is a number still.
+LARGEST_RATE = 700.0
 #: Rounds after which they are taken as they are.
 MOST_ROUNDS = 1000
 
@@ -29,10 +40,11 @@ MOST_ROUNDS = 1000
 def edge_rates(degree: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return x ≥ 0 with Σ_j≠i 1 − exp(−x_i x_j) = degree_i.
 
-    In log x the equations are those of the minimum of a convex function, which grows without end in every direction, and
-    so has one, unless the degrees are an extreme of what a graph may have: a star is only reached in the limit. Genes of one degree have one x, so a round takes as long as there are pairs of different degrees. The step is that
-    of Newton with 2S in the place of the Jacobian S + P, S its row sums: where edges are rare it is
-    x ← x √(degree / expected), and a hub that is joined to nearly all still moves.
+    In log x these are the equations of the minimum of a convex function, which there is unless the degrees are an
+    extreme of what a graph can have: those of a star are only reached in the limit. Genes of one degree have one x, so
+    a round takes as long as there are pairs of different degrees. The step is that of Newton with 2S in the place of
+    the Jacobian S + P, S its row sums: where edges are rare it is x ← x √(degree / expected), and a hub that is joined
+    to nearly all still moves.
 
     Parameters
     ----------
@@ -65,8 +77,8 @@ def edge_rates(degree: NDArray[np.int64]) -> NDArray[np.float64]:
 def _class_rates(degree: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
     log = np.log(degree) - 0.5 * np.log(degree @ counts)
     for _ in range(MOST_ROUNDS):
-        rate = np.exp(log[:, None] + log)
-        p = -np.expm1(-rate)
+        rate = np.minimum(np.exp(log[:, None] + log), LARGEST_RATE)
+        p = _chance(rate)
         short = degree - (p @ counts - p.diagonal())
         if (abs(short) <= DEGREE_TOLERANCE * degree).all():
             break
@@ -107,7 +119,7 @@ def edge_scales(
     """Return r with r_i Σ_j≠i (1 − exp(−x_i x_j)) r_j = strength_i, shape (n,)."""
     values, first, which = np.unique(degree, return_index=True, return_inverse=True)
     rates = x[first]
-    p = -np.expm1(-np.outer(rates, rates))
+    p = _chance(np.outer(rates, rates))
     own = p.diagonal()[which]
 
     def joined(r: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -128,8 +140,8 @@ def dense_scales(strength: NDArray[np.float64]) -> NDArray[np.float64]:
 class DegreeLaw:
     """Genes i and j are joined with chance 1 − exp(−x_i x_j), by a weight r_i r_j ε, ε from one distribution of mean 1.
 
-    A Poisson number of pairs, each end drawn in proportion to x, twice the same pair being one edge, has exactly these
-    chances; it takes as long as there are edges. No chance is above 1, as d_i d_j / Σd of Chung and Lu may be.
+    Pairs are chosen with a bound of their chance and kept with the rest of it, which takes as long as there are edges,
+    however large a hub is. No chance is above 1, as d_i d_j / Σd of Chung and Lu may be.
 
     Parameters
     ----------
@@ -144,7 +156,7 @@ class DegreeLaw:
 
     References
     ----------
-    Chung, Lu, PNAS 99 (2002); Norros, Reittu, Advances in Applied Probability 38 (2006).
+    Chung, Lu, PNAS 99 (2002); Norros, Reittu, Advances in Applied Probability 38 (2006); Miller, Hagberg, WAW 2011.
     """
 
     kind: ClassVar[str] = "degree"
@@ -184,18 +196,33 @@ class DegreeLaw:
 def _joined(
     rng: np.random.Generator, x: NDArray[np.float64], y: NDArray[np.float64], *, diagonal: bool
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows and columns of edges, in order; in a diagonal tile row < column."""
-    ends = [np.cumsum(x), np.cumsum(y)]
-    rate = ends[0][-1] * ends[1][-1]
-    count = rng.poisson(rate / 2 if diagonal else rate)
-    # the last step of rounding must not lead past the last gene that can be joined
-    row, column = (
-        np.minimum(np.searchsorted(sums, rng.random(count) * sums[-1], side="right"), np.flatnonzero(z)[-1:])
-        for sums, z in zip(ends, (x, y), strict=True)
-    )
-    if diagonal:
-        row, column = np.minimum(row, column), np.maximum(row, column)
-        apart = row < column
-        row, column = row[apart], column[apart]
-    row, column = np.divmod(np.unique(row * len(y) + column), len(y))
-    return row, column
+    """Return the rows and columns of edges; in a diagonal tile row < column.
+
+    Genes are put in classes within which x differs by less than a factor 2, so that of the pairs of two classes, chosen
+    with the largest chance there is among them, more than a quarter are kept.
+    """
+    found = [(np.zeros(0, dtype=np.int64),) * 2]
+    classes = [_classes(x)] * 2 if diagonal else [_classes(x), _classes(y)]
+    for a, above in enumerate(classes[0]):
+        for b, beside in enumerate(classes[1]):
+            if diagonal and b < a:
+                continue
+            shape, same = (len(above), len(beside)), diagonal and a == b
+            most = _chance(float(x[above].max() * y[beside].max()))
+            row, column = pair_at(chosen(rng, pairs_of(shape, diagonal=same), most), shape, diagonal=same)
+            row, column = above[row], beside[column]
+            kept = rng.random(len(row)) * most < _chance(x[row] * y[column])
+            found.append((row[kept], column[kept]))
+    row, column = (np.concatenate(index) for index in zip(*found, strict=True))
+    return (np.minimum(row, column), np.maximum(row, column)) if diagonal else (row, column)
+
+
+def _classes(x: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+    """Return the genes of each power of two of x, without those of x = 0."""
+    power = np.frexp(x)[1]
+    return [np.flatnonzero((power == one) & (x > 0)) for one in np.unique(power[x > 0])]
+
+
+def _chance(rate: Any) -> Any:
+    """Return 1 − exp(−rate)."""
+    return -np.expm1(-np.minimum(rate, LARGEST_RATE))

@@ -98,7 +98,7 @@ def chosen(rng: np.random.Generator, places: int, share: float) -> NDArray[np.in
         expected = (places - 1 - last) * share
         gaps = rng.geometric(share, size=int(expected + 4 * expected**0.5) + 16)
         # a gap that leaves the places says all there is to know of it, and sums stay whole numbers of 64 bits
-        parts.append(last + np.cumsum(np.minimum(gaps, places)))
+        parts.append(last + np.cumsum(np.minimum(gaps, places + 1)))
         last = int(parts[-1][-1])
     found = np.concatenate(parts)
     return found[: np.searchsorted(found, places)]
