@@ -24,13 +24,15 @@ if TYPE_CHECKING:
 #: All k! orders up to here, 720; beyond, random ones, with a smallest p of 1/1000.
 EXACT_RANK = 6
 ORDERS = 999
-#: Correlations of k × k matrices of float32 cosines are exact to about 1e-6; one this near counts as reaching the data.
-TIE = 2e-6
+#: Cosines are exact to about 1e-6, and their correlations to that over how much they vary. A correlation within it of
+#: that of the data counts as reaching it, which can only make p larger; what varies less does not vary.
+ROUNDING = 2e-6
 #: Leaving one factor of 5 out leaves 6 similarities to correlate; of 4 it leaves 3, which any line nearly fits.
 FEWEST_FOR_INTERVAL = 5
 #: Correlation from which the one side explains half of how the other varies.
 ENOUGH = 0.5**0.5
-LEVEL = 0.05
+#: p of a verdict: half of 5 %, as either of two agreements makes one. The orders of 4 factors cannot give it.
+LEVEL = 0.025
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,10 @@ def side_similarity(
 
     >>> W = np.array([[1, 2, 0, 0.0], [2, 1, 0, 0], [0, 0, 1, 4], [0, 1, 4, 1]])
     >>> found = side_similarity((W, W[::-1]), [0, 1, 2, 3])
-    >>> round(found.index.mantel, 6), round(found.index.mantel_p, 4), found.index.enough
-    (1.0, 0.0417, True)
+    >>> round(found.index.mantel, 6), round(found.index.mantel_p, 4)
+    (1.0, 0.0417)
+    >>> found.verdict[:65]
+    'It cannot be told whether factors may be compared within W alone:'
     """
     whole("orders", orders, least=1)
     n = number_of_genes([model])
@@ -217,10 +221,12 @@ def _tested(
 ) -> tuple[tuple[float, float, float, float], float]:
     """Return an agreement, the ends of its interval and p; and its mean over orders."""
     a, b = centred(A), centred(B)
-    value = float((a * b).sum())
-    by_order = np.array([(a * b[np.ix_(order, order)]).sum() for order in tried])
-    count = int((by_order >= value - TIE).sum())
-    p = np.nan if np.isnan(value) else (data + count) / (data + len(tried))
+    value = _correlation(a, b)
+    by_order = np.array([_correlation(a, b[np.ix_(order, order)]) for order in tried])
+    if np.isnan(value):
+        return (np.nan, np.nan, np.nan, np.nan), np.nan
+    least = value - ROUNDING * len(A) * (1 / np.linalg.norm(a) + 1 / np.linalg.norm(b))
+    p = (data + int((by_order >= least).sum())) / (data + len(tried))
     return (value, *_jackknife(A, B, value, centred), p), float(by_order.mean())
 
 
@@ -232,27 +238,29 @@ def _jackknife(
     if k < FEWEST_FOR_INTERVAL:
         return np.nan, np.nan
     kept = [np.delete(np.arange(k), j) for j in range(k)]
-    without = np.array([(centred(A[np.ix_(j, j)]) * centred(B[np.ix_(j, j)])).sum() for j in kept])
+    without = np.array([_correlation(centred(A[np.ix_(j, j)]), centred(B[np.ix_(j, j)])) for j in kept])
     away = student.ppf(0.975, k - 1) * np.sqrt((k - 1) * without.var())
     return float(max(value - away, -1.0)), float(min(value + away, 1.0))
 
 
 def _apart(S: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return similarities of different factors less their mean, of length 1; nan where they do not vary."""
+    """Return similarities of different factors less their mean, 0 on the diagonal."""
     apart = ~np.eye(len(S), dtype=bool)
-    return _unit(np.where(apart, S - S[apart].mean(), 0.0))
+    return np.where(apart, S - S[apart].mean(), 0.0)
 
 
 def _centred(S: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return CSC of length 1; nan where it is zero."""
+    """Return CSC."""
     away = S - S.mean(axis=0)
-    return _unit(away - away.mean(axis=1)[:, None])
+    return away - away.mean(axis=1)[:, None]
 
 
-def _unit(away: NDArray[np.float64]) -> NDArray[np.float64]:
-    length = float(np.linalg.norm(away))
-    # cosines are exact to about 1e-6: what varies less is rounding
-    return away / length if length > TIE * len(away) else np.full_like(away, np.nan)
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Return the cosine of two centred matrices; nan where one does not vary."""
+    lengths = np.linalg.norm(a), np.linalg.norm(b)
+    if min(lengths) <= ROUNDING * len(a):
+        return np.nan
+    return float(np.vdot(a, b) / (lengths[0] * lengths[1]))
 
 
 def _in_words(found: Agreement) -> str:
