@@ -5,8 +5,8 @@ hypothesis holds by construction, and beside it where a user will meet it, which
 random matrix find its own minima, and that they do so again is no false positive. The column "holds" tells the two
 apart. Of each network one p-value, of a factor drawn at random, makes the rate and its Clopper–Pearson interval, since
 factors of one network are not independent; "all factors" is the rate over all of them, "any q" the share of
-networks with a q of at most 5 %. "could be" is the largest level up to 5 % that the test can have: with few coins
-or few factors p takes few values.
+networks with a q of at most 5 %. "could be" is the largest level up to 5 % that the test can have: with few coins,
+few factors or measures with ties p takes few values.
 
 Another test is measured by one more entry in TESTS.
 
@@ -218,11 +218,11 @@ TESTS = [
     Test(
         "recurrence",
         "other networks as restarts",
-        "no: w and h of a fit are alike",
+        "nearly: w and h of a fit are alike",
         full,
         recurrence_strangers,
     ),
-    Test("recurrence", "restarts of the network", "no: its minima recur", full, recurrence_restarts),
+    Test("recurrence", "restarts of the network", "no: both sides fit the same A", full, recurrence_restarts),
     Test("orientation", "restarts transposed by a coin", "yes", coins, orientation_thrown),
     Test(
         "orientation", "restarts of the network", "if W and H are treated alike", coins, orientation_restarts
