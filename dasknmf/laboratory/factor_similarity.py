@@ -156,10 +156,10 @@ def side_similarity(
     of Mathematical Statistics 40:2076, 1969), cut to what is possible. A bootstrap would draw a factor twice, and
     that it is like itself on both sides is no agreement. In simulations of 5 to 40 factors it covered 95–99 %.
 
-    Both tests take the order of factors as given. Where it comes of the loadings (by contribution, or partners matched by
-    the cosine of w and h) unrelated sides might agree for it; between W and H of different random networks of rank
-    4 it did not show, p ≤ 5 % in 5.0 and 5.2 % of 400, where 24 orders allow 4.2 %. W and H of one random network do agree
-    more often after matching, 11.5 %, and index by index never (``examples/benchmarks/false_positives.py``).
+    Both tests take the order of factors as given. Where it comes of the loadings (by contribution, or partners matched
+    by the cosine of w and h) unrelated sides might agree for it; between W and H of different random networks of rank
+    4 it did not show, p ≤ 5 % in 5.0 and 5.2 % of 400, where 24 orders allow 4.2 %. W and H of one random network do
+    agree more often after matching, 11.5 %, and index by index never (``examples/benchmarks/false_positives.py``).
 
     Examples
     --------

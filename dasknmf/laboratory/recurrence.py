@@ -113,8 +113,8 @@ def recurrence_of(
     they are more than chance has in a *network* is for ``recurrence`` itself to say, beside that of null networks
     (:mod:`dasknmf.laboratory.against`).
 
-    All sides of a restart are put together anew, also those of other factors: the null hypothesis is of the restart, not
-    of one factor in a restart that is otherwise right.
+    All sides of a restart are put together anew, also those of other factors: the null hypothesis is of the restart,
+    not of one factor in a restart that is otherwise right.
 
     Examples
     --------
