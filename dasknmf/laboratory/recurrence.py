@@ -106,9 +106,15 @@ def recurrence_of(
     is exact, p = #{≥}/N over all N = (k!)^R pairings, or (1 + #{≥})/(1 + N) over random ones (Phipson & Smyth,
     Statistical Applications in Genetics and Molecular Biology 9:39, 2010). Restarts are paired independently and the
     statistic is a mean over them: all N are counted from the k! values of each restart, by sorting the sums of half of
-    the restarts and looking up those of the other. A small p says that restarts agree on what belongs together. That is
-    also so where a random network has few minima, or where w ≈ h in all factors: chance in the *network* is
-    tested by fits of null networks (:mod:`dasknmf.laboratory.against`).
+    the restarts and looking up those of the other. A small p says that restarts agree on what belongs together. They
+    nearly always do, as both sides are fitted to the same A: p ≤ 5 % for 99 % of the factors of uniform random networks
+    of 150 genes, where the mean similarity is 0.9, against 5.7 % where sides are paired at random
+    (``examples/benchmarks/false_positives.py``). So p tells recurring factors from a mere list of gene sets; whether
+    they are more than chance has in a *network* is for ``recurrence`` itself to say, beside that of null networks
+    (:mod:`dasknmf.laboratory.against`).
+
+    All sides of a restart are put together anew, also those of other factors: the null hypothesis is of the restart,
+    not of one factor in a restart that is otherwise right.
 
     Examples
     --------
