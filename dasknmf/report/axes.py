@@ -57,8 +57,6 @@ def own_or_sized(ax: Axes | None, width: float, height: float) -> Axes:
 def settle(ax: Axes) -> None:
     """Lay out the figure of some axes, so that what is measured next is where it will be drawn."""
     ax.figure.figure.draw_without_rendering()
-    # a layout reads the sizes of labels that stand where the last one put their axes
-    ax.figure.figure.draw_without_rendering()
 
 
 def plain(ax: Axes) -> Axes:

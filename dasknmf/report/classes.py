@@ -68,14 +68,14 @@ def numbers(symmetry: xr.Dataset) -> list[int]:
     return [int(factor) for factor in symmetry["factor"].to_numpy()]
 
 
-def partners(symmetry: xr.Dataset) -> list[int | None]:
+def partner_places(symmetry: xr.Dataset) -> list[int | None]:
     """Return the place of the partner of each factor; None where it has none.
 
     Examples
     --------
     >>> import xarray as xr
     >>> symmetry = xr.Dataset({"partner_of": ("factor", [1, 0, -1])}, coords={"factor": [0, 1, 2]})
-    >>> partners(symmetry)
+    >>> partner_places(symmetry)
     [1, 0, None]
     """
     place = {number: at for at, number in enumerate(numbers(symmetry))}
@@ -106,7 +106,7 @@ def cycles(symmetry: xr.Dataset) -> list[list[int]]:
     >>> cycles(xr.Dataset({"partner_of": partner_of}, coords={"factor": range(5)}))
     [[1], [4], [0, 2], [3]]
     """
-    there = partners(symmetry)
+    there = partner_places(symmetry)
     seen: set[int] = set()
     closed, lone = [], []
     for start in range(len(there)):
@@ -123,7 +123,7 @@ def cycles(symmetry: xr.Dataset) -> list[list[int]]:
     return sorted(closed, key=len) + lone
 
 
-def classes(symmetry: xr.Dataset) -> list[Style]:
+def styles_of(symmetry: xr.Dataset) -> list[Style]:
     """Return the style of the class of each factor.
 
     Raises

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.report.axes import INK, VERMILLION, own_or_sized, settle
-from dasknmf.report.classes import LEAST, NAMED, cycles, fitting_size, names, needs, partners
+from dasknmf.report.classes import LEAST, NAMED, cycles, fitting_size, names, needs, partner_places
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,17 +54,18 @@ def plot_partner_matrix(symmetry: xr.Dataset, *, ax: Axes | None = None) -> Axes
     cosine = symmetry["cosine"].transpose("factor", "partner").to_numpy()[np.ix_(order, order)]
     image = ax.imshow(cosine, cmap=COLOURS, vmin=0, vmax=1, interpolation="nearest")
     _frames(ax, found, symmetry)
-    _dots(ax, partners(symmetry), order, cosine)
+    _dots(ax, partner_places(symmetry), order, cosine)
     _names(ax, symmetry, order)
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.02, ticks=[0, 0.5, 1])
     bar.set_label("cosine")
     bar.outline.set_visible(False)
     ax.set(xlabel="row of H", ylabel="column of W")
-    ax.set_title(_title(found, partners(symmetry)), loc="left")
+    ax.set_title(_title(found, partner_places(symmetry)), loc="left")
     ax.spines[:].set_color("#BBBBBB")
     if own:
-        # square cells shrink the axes after the layout has measured their names; a second layout knows
-        settle(ax)
+        # square cells shrink the axes after the layout has measured their names; it takes two more to agree
+        for _ in range(2):
+            settle(ax)
     return ax
 
 
@@ -75,16 +76,16 @@ def _title(found: list[list[int]], there: list[int | None]) -> str:
     fixed, pairs = lengths.count(1) - lone, lengths.count(2)
     longer = len(found) - lone - fixed - pairs
     told = [
-        f"{count} {one if count == 1 else many}"
-        for count, one, many in (
-            (fixed, "fixed point", "fixed points"),
-            (pairs, "2-cycle", "2-cycles"),
-            (longer, "longer cycle", "longer cycles"),
-            (lone, "unmatched", "unmatched"),
+        f"{kind}: {count}"
+        for kind, count in (
+            ("fixed points", fixed),
+            ("2-cycles", pairs),
+            ("longer", longer),
+            ("unmatched", lone),
         )
         if count
     ]
-    return "Partners: " + ", ".join(told)
+    return "Partners; " + ", ".join(told)
 
 
 def _frames(ax: Axes, found: list[list[int]], symmetry: xr.Dataset) -> None:

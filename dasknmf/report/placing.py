@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,8 @@ SIDES = (
     (10, -9, "left", "top"),
     (-10, -9, "right", "top"),
 )
+#: Points from which a name needs a line to its point.
+NEAR = 5
 
 
 def name_points(
@@ -48,7 +50,6 @@ def name_points(
     list of Annotation
         The names that were written.
     """
-    from matplotlib.patheffects import withStroke
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
@@ -57,25 +58,8 @@ def name_points(
     inside = ax.get_window_extent()
     written: list[Annotation] = []
     for x, y, name in points:
-        for right, up, ha, va in SIDES:
-            far = abs(right) > 5
-            text = ax.annotate(
-                name,
-                (x, y),
-                (right, up),
-                textcoords="offset points",
-                ha=ha,
-                va=va,
-                size=size,
-                color=colour,
-                style="italic",
-                arrowprops={"arrowstyle": "-", "lw": 0.4, "color": colour, "shrinkA": 0} if far else None,
-            )
-            # lines under the letters must not strike them out
-            text.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
-            text.set_zorder(6)
-            # a name that is placed must not move what it was placed in
-            text.set_in_layout(False)
+        for side in SIDES:
+            text = _annotate(ax, (x, y), name, side, size=size, color=colour)
             # of the letters alone, without the line to the point; the first call puts them where they belong
             text.get_window_extent()
             box = Text.get_window_extent(text)
@@ -88,3 +72,32 @@ def name_points(
                 break
             text.remove()
     return written
+
+
+def _annotate(
+    ax: Axes, at: tuple[float, float], name: str, side: tuple[int, int, str, str], **style: Any
+) -> Annotation:
+    """Write a name on a side of a point, far ones with a line to it."""
+    from matplotlib.patheffects import withStroke
+
+    right, up, ha, va = side
+    arrow = (
+        {"arrowstyle": "-", "lw": 0.4, "color": style["color"], "shrinkA": 0} if abs(right) > NEAR else None
+    )
+    text = ax.annotate(
+        name,
+        at,
+        (right, up),
+        textcoords="offset points",
+        ha=ha,
+        va=va,
+        style="italic",
+        arrowprops=arrow,
+        **style,
+    )
+    # lines under the letters must not strike them out
+    text.set_path_effects([withStroke(linewidth=1.8, foreground="white")])
+    text.set_zorder(6)
+    # a name that is placed must not move what it was placed in
+    text.set_in_layout(False)
+    return text

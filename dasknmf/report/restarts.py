@@ -10,11 +10,11 @@ from dasknmf.report.axes import DASHES, INK, own_or_sized, plain
 from dasknmf.report.classes import (
     LEAST,
     class_legend,
-    classes,
     fitting_size,
     has,
     names,
     needs,
+    styles_of,
     values_of,
 )
 
@@ -81,7 +81,7 @@ def plot_restart_stability(symmetry: xr.Dataset, *, ax: Axes | None = None) -> A
 def _rows(ax: Axes, symmetry: xr.Dataset, name: str, order: NDArray[np.intp]) -> None:
     """Draw a variable of each factor as a dot with its interval, one below the other."""
     values, low, high = (values_of(symmetry, name + end)[order] for end in ("", "_low", "_high"))
-    styles = [classes(symmetry)[place] for place in order]
+    styles = [styles_of(symmetry)[place] for place in order]
     ms = 5.5 if len(order) <= 20 else 4
     for row, (value, style) in enumerate(zip(values, styles, strict=True)):
         if np.isfinite(low[row]) and np.isfinite(high[row]):

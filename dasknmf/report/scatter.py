@@ -13,11 +13,11 @@ from dasknmf.report.axes import DASHES, GREEN, INK, new_figure, plain, settle
 from dasknmf.report.classes import (
     CLASSES,
     Style,
-    classes,
     cycles,
     needs,
     numbers,
-    partners,
+    partner_places,
+    styles_of,
     values_of,
 )
 from dasknmf.report.non_decreasing import monotone
@@ -102,7 +102,7 @@ def plot_factor_scatter(
     if len(drawn) != len(chosen):
         msg = f"{len(drawn)} axes; there are {len(chosen)} factors to draw"
         raise InputError(msg)
-    there = partners(symmetry)
+    there = partner_places(symmetry)
     shown = []
     for ax, place in zip(drawn, chosen, strict=True):
         partner = there[place]
@@ -137,7 +137,7 @@ def _sides(fit: xr.Dataset, symmetry: xr.Dataset) -> tuple[Array, Array, list[st
 
 def _chosen(symmetry: xr.Dataset, factors: Sequence[int] | None) -> list[int]:
     """Return the places of the factors to draw."""
-    there, known = partners(symmetry), numbers(symmetry)
+    there, known = partner_places(symmetry), numbers(symmetry)
     if factors is None:
         chosen = [place for cycle in cycles(symmetry) for place in cycle if there[place] is not None]
     else:
@@ -173,7 +173,7 @@ def _told(
     slope, low, high = (float(values_of(symmetry, "slope" + end)[place]) for end in ("", "_low", "_high"))
     title = f"W{numbers(symmetry)[place]} · H{numbers(symmetry)[partner]}"
     words = "  ".join(f"{short} {value:.2f}" for short, value in told if np.isfinite(value))
-    return title, words, classes(symmetry)[place], (slope, low, high)
+    return title, words, styles_of(symmetry)[place], (slope, low, high)
 
 
 def _points(ax: Axes, panel: Panel, rng: np.random.Generator) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.report.axes import INK, POINTS_PER_INCH, apart, own_or_sized, settle
-from dasknmf.report.classes import class_legend, classes, needs, numbers, values_of
+from dasknmf.report.classes import class_legend, needs, numbers, styles_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,12 +59,12 @@ def plot_slope_fan(symmetry: xr.Dataset, *, ax: Axes | None = None, own: bool = 
     """
     needs(symmetry, "class", "own_slope" if own else "slope")
     ax = own_or_sized(ax, 5.2, 5.2)
-    slope, low, high = slopes(symmetry, own=own)
+    slope, low, high = slope_intervals(symmetry, own=own)
     # a logarithm has no place for 0
     drawn = np.isfinite(slope) & ((slope > 0) if own else (slope >= 0))
     angle = _log_angle(slope[drawn]) if own else np.arctan
     for place in np.flatnonzero(drawn):
-        style = classes(symmetry)[place]
+        style = styles_of(symmetry)[place]
         end = float(angle(slope[place]))
         if np.isfinite(low[place]) and np.isfinite(high[place]):
             ends = np.maximum([low[place], high[place]], 0.0)
@@ -81,7 +81,7 @@ def plot_slope_fan(symmetry: xr.Dataset, *, ax: Axes | None = None, own: bool = 
     return ax
 
 
-def slopes(symmetry: xr.Dataset, *, own: bool) -> tuple[Array, Array, Array]:
+def slope_intervals(symmetry: xr.Dataset, *, own: bool) -> tuple[Array, Array, Array]:
     """Return the slopes of all factors and the ends of their intervals; NaN where there are none.
 
     Notes
@@ -188,7 +188,7 @@ def _name(
     share = 1.9 * LETTERS / (NAMES * RIGHT * unit)
     ends = apart([float(angles[at]) / RIGHT for at in order], [share] * len(order))
     for at, end in zip(order, ends, strict=True):
-        style = classes(symmetry)[places[at]]
+        style = styles_of(symmetry)[places[at]]
         x, y = np.cos(RIGHT * end), np.sin(RIGHT * end)
         start = (1.005 * np.cos(angles[at]), 1.005 * np.sin(angles[at]))
         ax.plot([start[0], 1.07 * x], [start[1], 1.07 * y], color=style.colour, lw=0.5, zorder=0, alpha=0.7)

@@ -14,7 +14,7 @@ from dasknmf.report.classes import (
     has,
     needs,
     numbers,
-    partners,
+    partner_places,
     values_of,
     without_legend,
 )
@@ -94,21 +94,13 @@ def plot_symmetry(symmetry: xr.Dataset, fit: xr.Dataset | None = None, *, found:
     if "chance" in bands:
         _chance(bands["chance"], symmetry, measures, again=again)
     if fit is not None and factors:
-        lines = "line through the origin and its interval; green: best non-decreasing function; dashed: w = h"
-        bands["scatter"].suptitle(f"W against H, {lines}", ha="left", x=0.01, size=9, color=INK)
-        axes = bands["scatter"].subplots(1, FACTORS)
-        for ax in axes[len(factors) :]:
-            ax.remove()
-        axes[0].set_ylabel("H of the partner")
-        for ax in axes[: len(factors)]:
-            ax.set_xlabel("W")
-        plot_factor_scatter(fit, symmetry, factors=factors, axes=list(axes[: len(factors)]))
+        _scatter(bands["scatter"], fit, symmetry, factors)
     return figure
 
 
 def telling(symmetry: xr.Dataset) -> list[int]:
     """Return the numbers of factors that say most: pairs whole and first, then the least linear, then by order."""
-    there, known = partners(symmetry), numbers(symmetry)
+    there, known = partner_places(symmetry), numbers(symmetry)
     linearity = np.nan_to_num(values_of(symmetry, "linearity"), nan=1.0)
     pairs = [cycle for cycle in cycles(symmetry) if len(cycle) == 2]
     chosen = [place for cycle in pairs for place in cycle][: FACTORS - 2]
@@ -156,3 +148,16 @@ def _chance(band: Any, symmetry: xr.Dataset, measures: tuple[str, ...], *, again
         for ax in axes[len(measures) :]:
             ax.remove()
         plot_null_distributions(symmetry, measures=measures, axes=list(axes[: len(measures)]))
+
+
+def _scatter(band: Any, fit: xr.Dataset, symmetry: xr.Dataset, factors: list[int]) -> None:
+    """Draw W against H of some factors in a row, and say what the lines are."""
+    lines = "line through the origin and its interval; green: best non-decreasing function; dashed: w = h"
+    band.suptitle(f"W against H, {lines}", ha="left", x=0.01, size=9, color=INK)
+    axes = list(band.subplots(1, FACTORS))
+    for ax in axes[len(factors) :]:
+        ax.remove()
+    axes[0].set_ylabel("H of the partner")
+    for ax in axes[: len(factors)]:
+        ax.set_xlabel("W")
+    plot_factor_scatter(fit, symmetry, factors=factors, axes=axes[: len(factors)])
