@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 FORMAT = "dasknmf-fit"
 SURVEY = "dasknmf-survey"
+SYMMETRY = "dasknmf-symmetry"
+COMPARISON = "dasknmf-comparison"
+#: What :func:`load` reads.
+FORMATS = (FORMAT, SURVEY, SYMMETRY, COMPARISON)
 VERSION = "1.0"
 
 #: Every variable a fit holds: its dimensions and what it is.
@@ -220,7 +224,7 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
         msg = f"{where} is not a Zarr group ({type(error).__name__}); needs a result of dasknmf fit"
         raise FormatError(msg) from error
-    if attributes.get("format") not in (FORMAT, SURVEY):
+    if attributes.get("format") not in FORMATS:
         msg = (
             f"{where} is a Zarr group but not a dasknmf fit; make one with: dasknmf fit NETWORK -k 32 -o FIT"
         )
@@ -241,12 +245,15 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
 
 
 def _as_saved(opened: Any) -> Any:
-    """Drop what the way through Zarr added: encodings, and the string type of names of genes and samples."""
+    """Drop what the way through Zarr added: encodings, and the string type of names."""
     import xarray as xr
 
     if isinstance(opened, xr.DataTree):
         return opened.map_over_datasets(_as_saved)
-    for name in {"gene", "sample"} & set(opened.coords):
-        names = (name, np.asarray(opened[name].values, dtype=object), opened[name].attrs)
-        opened = opened.assign_coords({name: names})
+    for name, values in opened.variables.items():
+        if values.dtype.kind in "TU":
+            text = (values.dims, np.asarray(values.values, dtype=object), values.attrs)
+            opened = (
+                opened.assign_coords({name: text}) if name in opened.coords else opened.assign({name: text})
+            )
     return opened.drop_encoding()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,6 +53,23 @@ scheduler_option = click.option(
 workers_option = click.option("--workers", type=int, help="Threads, or processes of --scheduler local.")
 memory_limit_option = click.option("--memory-limit", help="Of each process, such as 4GiB.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+def require_folders(*files: str | None) -> None:
+    """Refuse files whose folder is not there, before long work."""
+    for file in files:
+        if file is not None and not Path(file).absolute().parent.is_dir():
+            msg = f"{file}: there is no folder {Path(file).absolute().parent}; make it first"
+            raise InputError(msg)
+
+
+def write_figure(figure: Any, file: str) -> None:
+    """Write a figure in the format that the ending of its name says."""
+    try:
+        figure.savefig(file, dpi=150)
+    except ValueError as error:
+        msg = f"figure {file}: {error}; end its name in .png, .svg or .pdf"
+        raise InputError(msg) from error
 
 
 def echo_json(value: Mapping[str, Any]) -> None:

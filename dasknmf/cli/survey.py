@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ from dasknmf.cli.shared import (
     force_option,
     json_option,
     memory_limit_option,
+    require_folders,
     scheduler_option,
     storage_of,
     workers_option,
@@ -120,7 +120,7 @@ def survey(
 
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
-    _require_folders(figure, table)
+    require_folders(figure, table)
     place = checkpoint or checkpoint_beside(output)
     running = {name: options.pop(name) for name in ("scheduler", "workers", "memory_limit", "resume")}
     with progress_listener(quiet=context.obj["quiet"]) as listener:
@@ -141,13 +141,6 @@ def survey(
     click.echo(rows.to_csv(sep="\t", index=False, float_format="%.4g"), nl=False)
     _advise(found)
     click.echo(f"saved {', '.join(filter(None, (output, drawn, table)))}")
-
-
-def _require_folders(*files: str | None) -> None:
-    for file in files:
-        if file is not None and not Path(file).absolute().parent.is_dir():
-            msg = f"{file}: there is no folder {Path(file).absolute().parent}; make it first"
-            raise InputError(msg)
 
 
 def _draw(found: Any, output: str, figure: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -129,6 +129,17 @@ class GeneratedNetwork:
     def sparse(self) -> bool:
         """Whether its tiles are sparse."""
         return self.law.sparse
+
+    def reseeded(self, seed: int) -> GeneratedNetwork:
+        """Return an independent network of the same law.
+
+        Examples
+        --------
+        >>> import dasknmf
+        >>> dasknmf.control_network("uniform", 100, seed=1).reseeded(2).seed
+        2
+        """
+        return replace(self, seed=seed, name=self.name.replace(f"seed {self.seed}", f"seed {seed}"))
 
     @property
     def source(self) -> GeneratedSource:

@@ -14,7 +14,7 @@ from dasknmf.laboratory.measuring import MEASURES, interval_over_factors
 from dasknmf.laboratory.mirroring import advised_rank, mirrors, splits
 from dasknmf.laboratory.sentences import sentences_of, verdict_of
 from dasknmf.laboratory.variables import VARIABLES
-from dasknmf.results import versions
+from dasknmf.results import SYMMETRY, VERSION, versions
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from dasknmf.laboratory.examination import Examination
 
-FORMAT = "dasknmf-symmetry"
-VERSION = "1.0"
 #: Fits below which a mean over restarts has no interval, and that of a single fit is taken over its factors.
 FEWEST = 3
 #: Attributes of the fit that are those of its examination too.
@@ -82,19 +80,24 @@ def _coordinates(made: Examination, data: dict[str, Any]) -> dict[str, Any]:
     coordinates: dict[str, Any] = {
         "factor": factor,
         "partner": factor,
-        "side": ["W", "H"],
+        "side": _names("W", "H"),
         "top": np.arange(1, made.top + 1),
-        "fit": [one.name for one in made.given.restarts],
-        "measure": list(MEASURES),
+        "fit": _names(*(one.name for one in made.given.restarts)),
+        "measure": _names(*MEASURES),
         "eigenpair": np.arange(1, len(made.facts.values) + 1),
         "rank": np.arange(1, len(data["splits"]) + 1),
-        "alignment": ["index", "matched"],
+        "alignment": _names("index", "matched"),
     }
     if made.nulls.kinds:
-        coordinates["kind"] = list(made.against.kinds)
+        coordinates["kind"] = _names(*made.against.kinds)
     if made.price is not None:
-        coordinates["model"] = list(made.price.models)
+        coordinates["model"] = _names(*made.price.models)
     return coordinates
+
+
+def _names(*names: str) -> NDArray[np.object_]:
+    # strings of any length, as Zarr keeps them
+    return np.array(names, dtype=object)
 
 
 def _factors(made: Examination) -> dict[str, Any]:
@@ -255,7 +258,7 @@ def _attributes(made: Examination, asked: dict[str, Any]) -> dict[str, Any]:
     }
     orientation = made.orientation
     return {
-        "format": FORMAT,
+        "format": SYMMETRY,
         "version": VERSION,
         **{name: fit.attrs[name] for name in KEPT if name in fit.attrs},
         "genes": fit.sizes["gene"],

@@ -76,10 +76,10 @@ def symmetry(
 ) -> xr.Dataset:
     """Explain why W is not Hᵀ though A = Aᵀ: which factors are modules, which are partners, which are chance.
 
-    If A = WH is an essentially unique factorization of a symmetric A, then Hᵀ = WΠD with Π an involution: each factor is
-    its own partner, w_j ∝ h_j, a module, or one of a pair, w_i ∝ h_j and w_j ∝ h_i, two gene sets that are joined to
-    each other. As many pairs are to be expected as there are negative ones among the k eigenvalues of A with the largest
-    magnitude. What fits no involution is not unique, not at a minimum, or chance.
+    If A = WH is an essentially unique factorization of a symmetric A, then Hᵀ = WΠD with Π an involution: each factor
+    is its own partner, w_j ∝ h_j, a module, or one of a pair, w_i ∝ h_j and w_j ∝ h_i, two gene sets that are joined
+    to each other. As many pairs are to be expected as there are negative ones among the k eigenvalues of A with the
+    largest magnitude. What fits no involution is not unique, not at a minimum, or chance.
 
     Parameters
     ----------
@@ -164,8 +164,8 @@ def _check(given: Examined, network: Given) -> None:
     was = given.fit.attrs.get("network_checksum")
     if was is not None and was != network.checksum:
         msg = (
-            f"the fit is of a network with checksum {was}, {network.name} has {network.checksum}; give the network that "
-            "was factorized, or fit this one"
+            f"the fit is of a network with checksum {was}, {network.name} has {network.checksum}; give the network "
+            "that was factorized, or fit this one"
         )
         raise InputError(msg)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasknmf.execution import Execution
+    from dasknmf.generated.network import GeneratedNetwork
     from dasknmf.options import ModelOptions, RunOptions
     from dasknmf.parts import KeptParts
 
@@ -106,8 +107,19 @@ class Refits:
         labels, columns, cosines = [], [], []
         began, of = time.perf_counter(), number * len(kinds)
         for kind in kinds:
+            first: GeneratedNetwork | None = None
             for b in range(number):
-                values, cosine = self._null(kind, self.seed + b)
+                name = f"null-{kind}-{self.seed + b}"
+                part = self.parts.get(name)
+                if part is None:
+                    # what is random in a null network is its tiles; what it keeps is read from the network once
+                    first = first or null_network(
+                        self.network, kind, seed=self.seed, storage_options=self.execution.storage_options
+                    )
+                    part = self._null(first.reseeded(self.seed + b))
+                    self.parts.put(name, *part)
+                content, arrays = part
+                values, cosine = [float(content[name]) for name in MEASURES], arrays["cosine"]
                 labels.append(kind)
                 columns.append(values)
                 cosines.append(cosine)
@@ -117,24 +129,14 @@ class Refits:
         by_null = np.array(columns).reshape(-1, len(MEASURES)).T
         return NullFits(labels, by_null, cosines)
 
-    def _null(self, kind: str, seed: int) -> tuple[list[float], NDArray[np.float64]]:
+    def _null(self, network: GeneratedNetwork) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
         """Return the measures of the fit of one null network, and the cosines of its factors."""
-        name = f"null-{kind}-{seed}"
-        part = self.parts.get(name)
-        if part is None:
-            network = null_network(
-                self.network, kind, seed=seed, storage_options=self.execution.storage_options
-            )
-            # a method without chance has the same seed for all
-            model = replace(self.model, seed=seed) if is_seeded(self.model.solver) else self.model
-            (fit,) = self._fits(network, [model])
-            made, gauge = factors(fit), gauge_of(fit)
-            found = partners(made)
-            values = measures(made, gauge, found=found)
-            part = values, {"cosine": found.partner_cosine}
-            self.parts.put(name, *part)
-        content, arrays = part
-        return [float(content[name]) for name in MEASURES], arrays["cosine"]
+        # a method without chance has the same seed for all
+        model = replace(self.model, seed=network.seed) if is_seeded(self.model.solver) else self.model
+        (fit,) = self._fits(network, [model])
+        made = factors(fit)
+        found = partners(made)
+        return measures(made, gauge_of(fit), found=found), {"cosine": found.partner_cosine}
 
     def _fits(self, network: Any, models: Sequence[ModelOptions]) -> Iterator[xr.Dataset]:
         if not models:

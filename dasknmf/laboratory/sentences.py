@@ -66,11 +66,11 @@ def _partners(found: xr.Dataset) -> str:
     involution = "an involution" if a["is_involution"] else "no involution"
     index = _number(found, "cosine_index")
     return (
-        f"{a.get('network', 'The network')}, {n} factors by {a.get('solver', 'an unknown solver')}: {counts['module']} "
-        f"modules (w ∝ h), {counts['pair'] // 2} pairs of partners (w_i ∝ h_j, w_j ∝ h_i), {counts['unresolved']} "
-        f"neither, from cosine {a['class_threshold']:.3f} on ({a['class_threshold_reason']}). The assignment of rows of "
-        f"H to columns of W is {involution}; median cosine {_number(found, 'cosine')} with partners, {index} index by "
-        f"index."
+        f"{a.get('network', 'The network')}, {n} factors by {a.get('solver', 'an unknown solver')}: "
+        f"{counts['module']} modules (w ∝ h), {counts['pair'] // 2} pairs of partners (w_i ∝ h_j, w_j ∝ h_i), "
+        f"{counts['unresolved']} neither, from cosine {a['class_threshold']:.3f} on ({a['class_threshold_reason']}). "
+        f"The assignment of rows of H to columns of W is {involution}; median cosine {_number(found, 'cosine')} with "
+        f"partners, {index} index by index."
     )
 
 
@@ -131,7 +131,7 @@ def _causes(found: xr.Dataset) -> list[str]:
     low, high = (found.attrs.get(f"negative_mass_{end}", float("nan")) for end in ("low", "high"))
     if not math.isnan(share):
         said.append(
-            f"Negative eigenvalues hold {share:.1%} of the known part of ‖A‖² ({low:.1%} to {high:.1%} of all of it)."
+            f"Negative eigenvalues hold {share:.1%} of what is known of ‖A‖², {low:.1%} to {high:.1%} of all of it."
         )
     return said
 
@@ -143,8 +143,8 @@ def _slopes(found: xr.Dataset) -> str:
     return (
         f"Slopes are a gauge: as {found.attrs.get('solver', 'the algorithm')} normalises its factors, slopes of h on w "
         f"differ by a factor of {math.exp(own):.2f} (one standard deviation of their log); balanced to ‖w‖ = ‖h‖, by "
-        f"{math.exp(balanced):.2f}. What no rescaling changes: R² through the origin {_number(found, 'linearity')}, rank "
-        f"correlation {_number(found, 'spearman')}, ‖WH − (WH)ᵀ‖/‖WH‖ {_number(found, 'asymmetry')}."
+        f"{math.exp(balanced):.2f}. What no rescaling changes: R² through the origin {_number(found, 'linearity')}, "
+        f"rank correlation {_number(found, 'spearman')}, ‖WH − (WH)ᵀ‖/‖WH‖ {_number(found, 'asymmetry')}."
     )
 
 
@@ -153,11 +153,12 @@ def _price(found: xr.Dataset) -> list[str]:
         return []
     errors = dict(zip(found["model"].to_numpy(), found["model_error"].to_numpy(), strict=True))
     a = found.attrs
-    return [
+    said = (
         f"The price of symmetry: WWᵀ of the same rank has relative error {errors['symline']:.4f} (bound "
         f"{a['bound_wwt']:.4f}), WH {a.get('relative_error', float('nan')):.4f} (bound {a['bound_wh']:.4f}), and WSWᵀ, "
         f"which can hold partners, {errors['trifactor']:.4f}."
-    ]
+    )
+    return [said]
 
 
 def _restarts(found: xr.Dataset) -> list[str]:
@@ -167,11 +168,12 @@ def _restarts(found: xr.Dataset) -> list[str]:
     recur = found["recurrence"].to_numpy()
     q = found["recurrence_q"].to_numpy()
     significant = int((q <= LEVEL).sum())
-    said = [
+    start = (
         f"Over {others} restarts: factors recur, up to swapping W and Hᵀ, with a mean similarity of "
         f"{np.nanmedian(recur):.3f} (median over factors); in {significant} of {len(recur)} restarts put the same two "
         f"sides together more often than chance would (q ≤ {LEVEL})."
-    ]
+    )
+    said = [start]
     share = found["orientation"].to_numpy()
     tossed = ~np.isnan(share)
     if tossed.any():
@@ -198,9 +200,11 @@ def _nulls(found: xr.Dataset) -> list[str]:
         ):
             row = found.sel(measure=measure, kind=kind)
             value = float(found["measured"].sel(measure=measure))
+            mean, low, high, z, p = (
+                float(row[of]) for of in ("null_mean", "null_low", "null_high", "z", "p_symmetric")
+            )
             parts.append(
-                f"{name} {value:.3f} against {float(row['null_mean']):.3f} ({float(row['null_low']):.3f} to "
-                f"{float(row['null_high']):.3f}), z = {float(row['z']):.1f}, one-sided p = {float(row['p_symmetric']):.3g}"
+                f"{name} {value:.3f} against {mean:.3f} ({low:.3f} to {high:.3f}), z = {z:.1f}, one-sided p = {p:.3g}"
             )
         said.append(f"Against {count} {kind} networks: {'; '.join(parts)}.")
     smallest = float(found.attrs["smallest_null_p"])
@@ -217,9 +221,14 @@ def _rank(found: xr.Dataset) -> list[str]:
 
 
 def _number(found: xr.Dataset, measure: str) -> str:
+    """Return a measure of the reference, and what it is over restarts; of one fit, its interval over factors."""
     row = found.sel(measure=measure)
-    value, low, high = (float(row[name]) for name in ("measured", "low", "high"))
-    return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    value = f"{float(row['measured']):.3f}"
+    of_fits = row["by_fit"].to_numpy()
+    if len(of_fits) > 1:
+        return f"{value} (restarts {np.nanmin(of_fits):.3f} to {np.nanmax(of_fits):.3f})"
+    low, high = float(row["low"]), float(row["high"])
+    return value if math.isnan(low) else f"{value} (95 % {low:.3f} to {high:.3f} over factors)"
 
 
 def _value(found: xr.Dataset, measure: str) -> float:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: The measure of a fit that is the number of its pairs.
-PAIRS = "pairs"
+PAIRS = "two_cycles"
 #: Points that tick labels and the name of an axis take.
 BELOW = 34
 

@@ -18,7 +18,7 @@ from dasknmf.report.classes import (
     values_of,
     without_legend,
 )
-from dasknmf.report.inertia import plot_inertia
+from dasknmf.report.inertia import PAIRS, plot_inertia
 from dasknmf.report.nulls import null_measures, plot_null_distributions
 from dasknmf.report.partners import plot_partner_matrix
 from dasknmf.report.restarts import plot_restart_stability
@@ -37,7 +37,7 @@ LINE = 118
 MEASURES, FACTORS = 4, 6
 
 
-def plot_symmetry(symmetry: xr.Dataset, fit: xr.Dataset | None = None, *, found: str = "pairs") -> Figure:
+def plot_symmetry(symmetry: xr.Dataset, fit: xr.Dataset | None = None, *, found: str = PAIRS) -> Figure:
     """Draw what a symmetry says on one page; panels of what was not measured are left out.
 
     Parameters

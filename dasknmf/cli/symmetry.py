@@ -1,0 +1,159 @@
+"""The commands on symmetry: why W is not Hᵀ, of one fit, and over algorithms."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from dasknmf.cli.shared import (
+    Names,
+    config_option,
+    echo_json,
+    force_option,
+    json_option,
+    memory_limit_option,
+    require_folders,
+    scheduler_option,
+    storage_of,
+    workers_option,
+    write_figure,
+)
+from dasknmf.errors import InputError
+
+#: Options that say where and how, not what.
+RUNNING = ("scheduler", "workers", "memory_limit", "resume")
+
+
+@click.command()
+@click.argument("fit")
+@click.option("--network", required=True, help="The store that was factorized.")
+@click.option("-o", "--output", required=True, help="Where the result goes, a path or URL.")
+@click.option(
+    "--model",
+    "models",
+    type=Names(),
+    help="Of a FIT with several models, the restarts to examine.  [default: all]",
+)
+@click.option(
+    "--restarts", type=int, default=5, show_default=True, help="Of a FIT of one model: further fits."
+)
+@click.option("--nulls", type=int, default=0, show_default=True, help="Null networks of each kind.")
+@click.option(
+    "--kinds",
+    type=Names(),
+    default="shuffle,degree",
+    show_default=True,
+    help="Null models: shuffle, degree, uniform.",
+)
+@click.option("--price/--no-price", default=True, show_default=True, help="Also fit WWᵀ and WSWᵀ.")
+@click.option("--top", type=int, default=10, show_default=True, help="Genes of each side of a factor.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of restarts, nulls and tests.")
+@click.option("--figure", help="PNG, SVG or PDF of the page of panels.")
+@click.option("--scatter", help="PNG, SVG or PDF of W against H, factor by factor.")
+@click.option("--table", help="TSV of one row a factor; it is printed in any case.")
+@click.option("--pairs", "pair_file", help="TSV of the pairs of genes between partners.")
+@click.option("--measures", "measure_file", help="TSV of one row a measure.")
+@scheduler_option
+@workers_option
+@memory_limit_option
+@click.option("--checkpoint", help="Folder of the checkpoint.  [default: beside the output]")
+@click.option("--resume", is_flag=True, help="Do not fit again what the checkpoint has.")
+@force_option
+@json_option
+@config_option
+@click.pass_context
+def symmetry(
+    context: click.Context,
+    /,
+    fit: str,
+    network: str,
+    output: str,
+    models: list[str] | None,
+    figure: str | None,
+    scatter: str | None,
+    table: str | None,
+    pair_file: str | None,
+    measure_file: str | None,
+    force: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+    checkpoint: str | None,
+    **options: Any,
+) -> None:
+    """Explain why W is not Hᵀ in FIT: modules, partners, chance, with tests, null networks and causes."""
+    from dasknmf.execution import Execution, checkpoint_beside
+    from dasknmf.laboratory.examination import symmetry as examine
+    from dasknmf.laboratory.tables import factor_table, measure_table, pair_table
+    from dasknmf.progress import progress_listener
+    from dasknmf.results import load, save
+    from dasknmf.storage import remove, require_free
+
+    storage = storage_of(context)
+    require_free(output, overwrite=force, storage_options=storage)
+    require_folders(figure, scatter, table, pair_file, measure_file)
+    fits = _chosen(load(fit, storage_options=storage), models, fit)
+    place = checkpoint or checkpoint_beside(output)
+    running = {name: options.pop(name) for name in RUNNING}
+    with progress_listener(quiet=context.obj["quiet"]) as listener:
+        # the checkpoint stays until the result is saved
+        execution = Execution(
+            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
+        )
+        found = examine(fits, network, execution=execution, **options)
+    save(found, output, overwrite=force, storage_options=storage)
+    remove(place, storage_options=storage)
+    rows = factor_table(found)
+    files = {table: rows, pair_file: pair_table(found), measure_file: measure_table(found)}
+    for file, made in files.items():
+        if file is not None:
+            made.to_csv(file, sep="\t", index=file != pair_file)
+    drawn = _draw(found, fits, figure, scatter)
+    saved = [output, *drawn, *(file for file in files if file)]
+    sentences = json.loads(found.attrs["sentences"])
+    if as_json:
+        echo_json(
+            {"output": output, "saved": saved, "verdict": found.attrs["verdict"], "sentences": sentences}
+        )
+        return
+    click.echo(rows.to_csv(sep="\t", float_format="%.4g"), nl=False)
+    for sentence in sentences:
+        click.echo(f"- {sentence}")
+    click.echo(found.attrs["verdict"])
+    click.echo(f"saved {', '.join(saved)}")
+
+
+def _chosen(loaded: Any, models: list[str] | None, place: str) -> Any:
+    """Return the fit, or the fits that are named, of a result; all of one solver and rank where none is."""
+    import xarray as xr
+
+    if isinstance(loaded, xr.Dataset):
+        if "rank" in loaded.dims and "component" in loaded.dims:
+            from dasknmf.surveying import survey_fit
+
+            return survey_fit(loaded)
+        return loaded
+    names = sorted(loaded.children)
+    unknown = sorted(set(models or ()) - set(names))
+    if unknown:
+        msg = f"{place} has no model '{unknown[0]}'; there are: {', '.join(names)}"
+        raise InputError(msg)
+    return {name: loaded[name].to_dataset() for name in models or names}
+
+
+def _draw(found: Any, fits: Any, figure: str | None, scatter: str | None) -> list[str]:
+    if figure is None and scatter is None:
+        return []
+    from dasknmf.report.scatter import plot_factor_scatter
+    from dasknmf.report.symmetry_page import plot_symmetry
+
+    fit = fits[found.attrs["reference"]] if isinstance(fits, dict) else fits
+    drawn = []
+    for file, draw in (
+        (figure, lambda: plot_symmetry(found, fit)),
+        (scatter, lambda: plot_factor_scatter(fit, found)),
+    ):
+        if file is not None:
+            write_figure(draw(), file)
+            drawn.append(file)
+    return drawn
