@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from dasknmf.atomic.factorization import cogaps
     from dasknmf.atomic.markers import pattern_markers
     from dasknmf.catalogue import list_solvers
+    from dasknmf.comparing.comparison import compare
     from dasknmf.estimator import NMF
     from dasknmf.generated.controls import control_network
     from dasknmf.laboratory.examination import symmetry
@@ -29,6 +30,7 @@ __all__ = [
     "Network",
     "coexpression",
     "cogaps",
+    "compare",
     "consensus",
     "control_network",
     "import_network",
@@ -53,6 +55,7 @@ _HOMES = {
     "Network": "dasknmf.network.store",
     "coexpression": "dasknmf.network.coexpression",
     "cogaps": "dasknmf.atomic.factorization",
+    "compare": "dasknmf.comparing.comparison",
     "consensus": "dasknmf.analysis.consensus",
     "control_network": "dasknmf.generated.controls",
     "import_network": "dasknmf.network.readers",

@@ -35,7 +35,7 @@ FLOORS = [
     {"models"},
     {"estimator", "analysis"},
     {"laboratory"},
-    {"nesting", "enriching"},
+    {"comparing", "nesting", "enriching"},
     {"survey_dataset"},
     {"surveying"},
     {"report"},

@@ -13,7 +13,7 @@ from dasknmf.cli.factors import export, fit, top_genes
 from dasknmf.cli.listing import solvers
 from dasknmf.cli.networks import coexpress, import_, info
 from dasknmf.cli.survey import survey
-from dasknmf.cli.symmetry import symmetry
+from dasknmf.cli.symmetry import compare, symmetry
 from dasknmf.errors import DasknmfError, NotConvergedError
 
 DONE, FAILED, USAGE, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -98,5 +98,5 @@ def demo(synthetic: bool, output: str, n_components: int | None, seed: int, sche
     )
 
 
-for command in (import_, coexpress, info, fit, survey, symmetry, top_genes, export, solvers, demo):
+for command in (import_, coexpress, info, fit, survey, symmetry, compare, top_genes, export, solvers, demo):
     commands.add_command(command)

@@ -148,12 +148,106 @@ def _draw(found: Any, fits: Any, figure: str | None, scatter: str | None) -> lis
     from dasknmf.report.symmetry_page import plot_symmetry
 
     fit = fits[found.attrs["reference"]] if isinstance(fits, dict) else fits
-    drawn = []
-    for file, draw in (
-        (figure, lambda: plot_symmetry(found, fit)),
-        (scatter, lambda: plot_factor_scatter(fit, found)),
-    ):
-        if file is not None:
-            write_figure(draw(), file)
-            drawn.append(file)
-    return drawn
+    if figure is not None:
+        write_figure(plot_symmetry(found, fit), figure)
+    if scatter is not None:
+        write_figure(plot_factor_scatter(fit, found), scatter)
+    return [file for file in (figure, scatter) if file is not None]
+
+
+@click.command()
+@click.argument("network")
+@click.option("-k", "--n-components", type=int, required=True, help="Rank.")
+@click.option(
+    "--solvers",
+    type=Names(),
+    default="hals,mu,bpp,brunet,cogaps,symline,svd,spectral",
+    show_default=True,
+    help="Of `dasknmf solvers`.",
+)
+@click.option("--restarts", type=int, default=3, show_default=True, help="Of each kind of network.")
+@click.option(
+    "--kinds",
+    type=Names(),
+    default="network,shuffle,uniform,planted",
+    show_default=True,
+    help="Kinds of network; there is also degree.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The first of those of restarts.")
+@click.option("--max-iter", type=int, default=100, show_default=True, help="Most iterations.")
+@click.option(
+    "--iterations", type=int, help="Of cogaps: of equilibration, and as many of sampling.  [default: 1000]"
+)
+@click.option("-o", "--output", required=True, help="Where the result goes, a path or URL.")
+@click.option("--figure", help="PNG, SVG or PDF.")
+@click.option("--table", help="TSV of one row a network and solver; it is printed in any case.")
+@scheduler_option
+@workers_option
+@memory_limit_option
+@click.option("--checkpoint", help="Folder of the checkpoint.  [default: beside the output]")
+@click.option("--resume", is_flag=True, help="Do not fit again what the checkpoint has.")
+@force_option
+@json_option
+@config_option
+@click.pass_context
+def compare(
+    context: click.Context,
+    /,
+    network: str,
+    n_components: int,
+    output: str,
+    figure: str | None,
+    table: str | None,
+    force: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+    checkpoint: str | None,
+    **options: Any,
+) -> None:
+    """Put algorithms side by side on NETWORK, its nulls and a planted one: correlation, linearity, slopes of W and H."""
+    from dasknmf.comparing.comparison import compare as run
+    from dasknmf.comparing.comparison import comparison_table
+    from dasknmf.execution import Execution, checkpoint_beside
+    from dasknmf.progress import progress_listener
+    from dasknmf.results import save
+    from dasknmf.storage import remove, require_free
+
+    storage = storage_of(context)
+    require_free(output, overwrite=force, storage_options=storage)
+    require_folders(figure, table)
+    place = checkpoint or checkpoint_beside(output)
+    running = {name: options.pop(name) for name in RUNNING}
+    if options["iterations"] is None:
+        del options["iterations"]
+    with progress_listener(quiet=context.obj["quiet"]) as listener:
+        # the checkpoint stays until the result is saved
+        execution = Execution(
+            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
+        )
+        found = run(network, n_components, execution=execution, **options)
+    save(found, output, overwrite=force, storage_options=storage)
+    remove(place, storage_options=storage)
+    rows = comparison_table(found)
+    if table is not None:
+        rows.to_csv(table, sep="\t")
+    if figure is not None:
+        from dasknmf.report.comparison import plot_comparison
+
+        write_figure(plot_comparison(found, measures=SHOWN), figure)
+    claims = [
+        {"claim": str(a), "verdict": str(b), "evidence": str(c)}
+        for a, b, c in zip(*(found[name].to_numpy() for name in CLAIM), strict=True)
+    ]
+    saved = [file for file in (output, figure, table) if file is not None]
+    if as_json:
+        echo_json({"output": output, "saved": saved, "claims": claims})
+        return
+    plain = [name for name in rows.columns if not name.endswith(("_low", "_high"))]
+    click.echo(rows[plain].to_csv(sep="\t", float_format="%.4g"), nl=False)
+    for one in claims:
+        click.echo(f"- {one['claim']} Here: {one['verdict']}. {one['evidence']}")
+    click.echo(f"saved {', '.join(saved)}")
+
+
+CLAIM = ("claim", "claim_verdict", "claim_evidence")
+#: Of the figure of a comparison.
+SHOWN = ("pearson", "linearity", "own_slope_dispersion", "pearson_index", "asymmetry", "relative_error")

@@ -1,0 +1,307 @@
+"""Algorithms side by side on a network, its nulls and a planted one: one call, one table, four claims judged."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.analysis.restarts import factors
+from dasknmf.analysis.stability import interval_of_means
+from dasknmf.comparing.claims import claims_of
+from dasknmf.comparing.networks import GIVEN, check_kinds, network_of
+from dasknmf.errors import InputError, whole
+from dasknmf.events import StageAdvanced
+from dasknmf.execution import Execution
+from dasknmf.laboratory.fits import gauge_of
+from dasknmf.laboratory.measuring import MEASURES, measures
+from dasknmf.matrices import as_matrix
+from dasknmf.mixed import shared_options
+from dasknmf.models import nmf_many
+from dasknmf.options import ModelOptions, RunOptions, split_options
+from dasknmf.parts import KeptParts
+from dasknmf.progress import silent
+from dasknmf.results import COMPARISON, VERSION, versions
+from dasknmf.solvers import is_direct, is_seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from dasknmf.matrices import Given
+
+SOLVERS = ("hals", "mu", "bpp", "brunet", "cogaps", "symline", "svd", "spectral")
+#: By which solvers are put in order on each network, and whether large is good.
+CRITERIA = {"pearson": True, "linearity": True, "own_slope_dispersion": False, "relative_error": False}
+ABOUT = {
+    "relative_error": "‖A − WH‖ / ‖A‖, computed on A in float64",
+    "converged": "1 where a fit stopped by itself",
+    "place": "place of a solver among those that have the measure, 1 the best; mean over restarts",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be compared."""
+
+    n_components: int
+    solvers: tuple[str, ...]
+    restarts: int
+    kinds: tuple[str, ...]
+    seed: int
+    of_model: dict[str, Any]
+    run: RunOptions
+
+    def models(self, seed: int) -> list[ModelOptions]:
+        """Return a model of each solver, all of one seed and random start."""
+        found = []
+        for solver in self.solvers:
+            given = {"seed": seed, **shared_options(solver, self.of_model)}
+            if not is_direct(solver):
+                given.setdefault("init", "random_acol")
+            if not is_seeded(solver):
+                given.pop("seed")
+            found.append(ModelOptions(self.n_components, solver=solver, **given))
+        return found
+
+
+def compare(
+    network: Any,
+    n_components: int,
+    *,
+    solvers: Sequence[str] = SOLVERS,
+    restarts: int = 3,
+    kinds: Sequence[str] = (GIVEN, "shuffle", "uniform", "planted"),
+    seed: int = 0,
+    execution: Execution | None = None,
+    **options: Any,
+) -> xr.Dataset:
+    """Compare what algorithms make of W and Hᵀ, over restarts and kinds of network.
+
+    Every restart is a random start of all solvers; of null and planted networks, each restart is also another network.
+    Solvers of a restart share its reads of A.
+
+    Parameters
+    ----------
+    network : as in :func:`dasknmf.nmf`
+        The network.
+    n_components : int
+        Rank k.
+    solvers : sequence of str
+        Of :func:`dasknmf.list_solvers`. Those whose factors have signs, such as ``"svd"``, have an error and no more.
+    restarts : int
+        Of each kind of network; intervals need two, honest ones five.
+    kinds : sequence of {"network", "shuffle", "degree", "uniform", "planted"}
+        The network itself, its nulls (:func:`dasknmf.null_network`), and ``k`` planted factors, half of them in pairs,
+        with noise of 0.3 of their norm.
+    seed : int
+        The first of those of restarts.
+    execution : Execution, optional
+        Where and how; by default made of ``options``. Its checkpoint is a folder, in which restarts are kept.
+    **options
+        Fields of :class:`dasknmf.options.ModelOptions` for the solvers that have them (``iterations`` of ``cogaps``),
+        of :class:`dasknmf.options.RunOptions`, and, without ``execution``, of :class:`dasknmf.execution.Execution`.
+
+    Returns
+    -------
+    Dataset
+        Over (network, solver, restart): :data:`dasknmf.laboratory.measuring.MEASURES`, ``relative_error``,
+        ``converged``; ``<measure>_low`` and ``_high`` (network, solver), the 95 % bootstrap interval of the mean over
+        restarts; ``place (criterion, network, solver)``; ``claim``, ``claim_verdict``, ``claim_evidence``. Measures are
+        nan where factors have signs.
+
+    Raises
+    ------
+    InputError
+        If the network, a solver, a kind or an option cannot be used.
+
+    Examples
+    --------
+    >>> import dasknmf, numpy as np
+    >>> A = np.kron(np.eye(3), np.ones((20, 20)))
+    >>> found = dasknmf.compare(A, 3, solvers=["hals", "mu"], restarts=2, kinds=["network"])
+    >>> found["linearity"].sel(network="network").round(2).values.tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    of_execution = {f.name: options.pop(f.name) for f in fields(Execution) if f.name in options}
+    if execution is not None and of_execution:
+        msg = f"{sorted(of_execution)[0]} is a field of execution, which is given too; give it there"
+        raise InputError(msg)
+    running = execution or Execution(**of_execution)
+    of_model, run = split_options(options)
+    names = (solvers,) if isinstance(solvers, str) else tuple(dict.fromkeys(solvers))
+    asked = Asked(
+        whole("n_components", n_components, least=1),
+        names,
+        whole("restarts", restarts, least=1),
+        check_kinds(kinds),
+        whole("seed", seed, least=0),
+        of_model,
+        run,
+    )
+    # refuses what cannot be before anything runs
+    asked.models(asked.seed)
+    given = as_matrix(network, storage_options=running.storage_options)
+    identity = {"network": given.checksum, "asked": json.loads(json.dumps(asdict(asked)))}
+    del identity["asked"]["restarts"], identity["asked"]["kinds"]
+    parts = KeptParts(
+        running.checkpoint, identity, resume=running.resume, storage_options=running.storage_options
+    )
+    rows = _restarts(network, given, asked, running, parts)
+    if not running.keep_checkpoint:
+        parts.remove()
+    return _dataset(rows, given, asked)
+
+
+def _restarts(
+    network: Any, given: Given, asked: Asked, running: Execution, parts: KeptParts
+) -> list[list[dict[str, dict[str, float]]]]:
+    """Return what is measured, by kind of network, restart and solver."""
+    began, done = time.perf_counter(), 0
+    of = len(asked.kinds) * asked.restarts
+    rows: list[list[dict[str, dict[str, float]]]] = []
+    for kind in asked.kinds:
+        rows.append([])
+        for restart in range(asked.restarts):
+            name = f"{kind}-{asked.seed + restart}"
+            part = parts.get(name)
+            if part is None:
+                made = _measured(network, given, kind, asked, asked.seed + restart, running)
+                part = made, {}
+                parts.put(name, *part)
+            rows[-1].append(part[0])
+            done += 1
+            seconds = time.perf_counter() - began
+            running.progress(
+                StageAdvanced(f"{kind} {restart + 1}", done, of, seconds, seconds / done * (of - done))
+            )
+    return rows
+
+
+def _measured(
+    network: Any, given: Given, kind: str, asked: Asked, seed: int, running: Execution
+) -> dict[str, dict[str, float]]:
+    """Return the measures of every solver on one network."""
+    chosen = network_of(
+        network, given, kind, asked.n_components, seed, storage_options=running.storage_options
+    )
+    quiet = replace(running, checkpoint=None, resume=False, progress=silent)
+    models = asked.models(seed)
+    fits = nmf_many(chosen, models, execution=quiet, **{**asdict(asked.run), "bound": False})
+    found = {}
+    for solver, model in zip(asked.solvers, models, strict=True):
+        fit = fits[model.name].to_dataset()
+        signed = bool(fit.attrs.get("signed"))
+        values = dict.fromkeys(MEASURES, float("nan")) if signed else measures(factors(fit), gauge_of(fit))
+        found[solver] = {
+            **values,
+            "relative_error": float(fit.attrs["relative_error"]),
+            "converged": float(fit.attrs["converged"]),
+        }
+    return found
+
+
+def _dataset(rows: list[list[dict[str, dict[str, float]]]], given: Given, asked: Asked) -> xr.Dataset:
+    import xarray as xr
+
+    dims = ("network", "solver", "restart")
+    data: dict[str, Any] = {}
+    table: dict[str, NDArray[np.float64]] = {}
+    for name in (*MEASURES, "relative_error", "converged"):
+        # by network, restart, solver; solvers before restarts
+        values = np.array(
+            [[[one[solver][name] for solver in asked.solvers] for one in kind] for kind in rows]
+        )
+        table[name] = values.transpose(0, 2, 1)
+        sentence = MEASURES[name].sentence if name in MEASURES else ABOUT[name]
+        data[name] = (dims, table[name], {"long_name": sentence})
+        if name != "converged":
+            ends = [[interval_of_means(one[:, None]) for one in kind] for kind in table[name]]
+            for place, end in enumerate(("low", "high")):
+                made = np.array([[pair[place][0] for pair in kind] for kind in ends])
+                data[f"{name}_{end}"] = (dims[:2], made, {"long_name": f"{end} end, 95 % over restarts"})
+    data["place"] = (("criterion", *dims[:2]), _places(table), {"long_name": ABOUT["place"]})
+    found = xr.Dataset(
+        data,
+        coords={
+            "network": np.array(asked.kinds, dtype=object),
+            "solver": np.array(asked.solvers, dtype=object),
+            "restart": np.arange(asked.seed, asked.seed + asked.restarts),
+            "criterion": np.array(list(CRITERIA), dtype=object),
+        },
+        attrs={
+            "format": COMPARISON,
+            "version": VERSION,
+            "network": given.name,
+            "network_checksum": given.checksum,
+            "genes": len(given.genes),
+            "n_components": asked.n_components,
+            "seed": asked.seed,
+            "options": json.dumps({**asked.of_model, **asdict(asked.run)}),
+            "versions": json.dumps(versions()),
+        },
+    )
+    judged = claims_of(found)
+    return found.assign(
+        claim=("number", np.array([one.claim for one in judged], dtype=object)),
+        claim_verdict=("number", np.array([one.verdict for one in judged], dtype=object)),
+        claim_evidence=("number", np.array([one.evidence for one in judged], dtype=object)),
+    ).assign_coords(number=np.arange(1, len(judged) + 1))
+
+
+def _places(table: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the mean place of each solver by each criterion, shape (criteria, networks, solvers)."""
+    from scipy.stats import rankdata
+
+    found = []
+    for name, large in CRITERIA.items():
+        values = -table[name] if large else table[name]
+        ranks = rankdata(values, axis=1, nan_policy="omit")
+        found.append(np.where(np.isnan(values), np.nan, ranks).mean(axis=2))
+    return np.array(found)
+
+
+def comparison_table(comparison: xr.Dataset) -> Any:
+    """Return one row for each kind of network and solver: correlation, linearity and dispersion of slopes.
+
+    Parameters
+    ----------
+    comparison : Dataset
+        What :func:`compare` returned.
+
+    Returns
+    -------
+    DataFrame
+        Means over restarts, with ``_low`` and ``_high``, and mean places by criterion.
+    """
+    import pandas as pd
+
+    shown = (
+        "relative_error",
+        "pearson_index",
+        "pearson",
+        "spearman",
+        "linearity",
+        "own_slope_dispersion",
+        "own_slope_dispersion_index",
+        "slope_dispersion",
+        "involution_defect",
+        "asymmetry",
+        "two_cycles",
+    )
+    columns: dict[str, Any] = {}
+    for name in shown:
+        columns[name] = comparison[name].mean("restart").to_numpy().ravel()
+        for end in ("low", "high"):
+            columns[f"{name}_{end}"] = comparison[f"{name}_{end}"].to_numpy().ravel()
+    for name in comparison["criterion"].to_numpy():
+        columns[f"place_{name}"] = comparison["place"].sel(criterion=name).to_numpy().ravel()
+    index = pd.MultiIndex.from_product(
+        [comparison["network"].to_numpy(), comparison["solver"].to_numpy()], names=["network", "solver"]
+    )
+    return pd.DataFrame(columns, index=index)
