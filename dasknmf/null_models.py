@@ -78,7 +78,7 @@ def null_network(
         a sparse one; each pair has a weight drawn from those of the network. ``"degree"``: expected degrees and
         expected weighted degrees; the chance of an edge is 1 − exp(−x_i x_j), or 1 in a dense network, and its weight
         r_i r_j ε, ε drawn from A_ij / (r_i r_j) of the network's edges. ``"uniform"``: the density, and the mean weight
-        of an edge, of weights that are uniform; tiles are sparse below a tenth of all pairs.
+        of an edge, of weights that are uniform; tiles are sparse below a quarter of all pairs.
     seed : int
         Networks of other seeds are independent; the same seed gives the same bits anywhere.
     tile : int, optional

@@ -62,7 +62,7 @@ def control_network(
     GeneratedNetwork
         For ``nmf`` and all else that takes networks. What is known of it are attributes: ``labels``, ``levels`` and
         ``densities`` of an sbm; ``eigenvalues`` and ``labels`` of a soules; ``truth``, the planted involution, ``W``
-        and ``Ht`` of a planted one. Networks of less than a tenth of all pairs have sparse tiles, others dense ones,
+        and ``Ht`` of a planted one. Networks of less than a quarter of all pairs have sparse tiles, others dense ones,
         which are faster where there is much. ``uniform`` and ``sbm`` have no self-loops.
 
     Raises

@@ -141,7 +141,8 @@ class DegreeLaw:
     """Genes i and j are joined with chance 1 − exp(−x_i x_j), by a weight r_i r_j ε, ε from one distribution of mean 1.
 
     Pairs are chosen with a bound of their chance and kept with the rest of it, which takes as long as there are edges,
-    however large a hub is. No chance is above 1, as d_i d_j / Σd of Chung and Lu may be.
+    however large a hub is: 210 ns an edge of STRING human. No chance is above 1, as d_i d_j / Σd of Chung and Lu may
+    be.
 
     Parameters
     ----------
