@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from dasknmf.atomic.factorization import cogaps
     from dasknmf.atomic.markers import pattern_markers
     from dasknmf.catalogue import list_solvers
+    from dasknmf.enriching.enrichment import enrich
+    from dasknmf.enriching.following import hierarchy_score
+    from dasknmf.enriching.gene_sets import read_gene_sets
+    from dasknmf.enriching.relations import read_hierarchy
+    from dasknmf.enriching.table import enrichment_table
     from dasknmf.estimator import NMF
     from dasknmf.models import nmf, nmf_many, transform
     from dasknmf.network.coexpression import coexpression
@@ -27,6 +32,9 @@ __all__ = [
     "coexpression",
     "cogaps",
     "consensus",
+    "enrich",
+    "enrichment_table",
+    "hierarchy_score",
     "import_network",
     "list_solvers",
     "load",
@@ -34,6 +42,8 @@ __all__ = [
     "nmf_many",
     "open_network",
     "pattern_markers",
+    "read_gene_sets",
+    "read_hierarchy",
     "save",
     "survey",
     "survey_fit",
@@ -48,6 +58,9 @@ _HOMES = {
     "coexpression": "dasknmf.network.coexpression",
     "cogaps": "dasknmf.atomic.factorization",
     "consensus": "dasknmf.analysis.consensus",
+    "enrich": "dasknmf.enriching.enrichment",
+    "enrichment_table": "dasknmf.enriching.table",
+    "hierarchy_score": "dasknmf.enriching.following",
     "import_network": "dasknmf.network.readers",
     "list_solvers": "dasknmf.catalogue",
     "load": "dasknmf.results",
@@ -55,6 +68,8 @@ _HOMES = {
     "nmf_many": "dasknmf.models",
     "open_network": "dasknmf.network.store",
     "pattern_markers": "dasknmf.atomic.markers",
+    "read_gene_sets": "dasknmf.enriching.gene_sets",
+    "read_hierarchy": "dasknmf.enriching.relations",
     "save": "dasknmf.results",
     "survey": "dasknmf.surveying",
     "survey_fit": "dasknmf.surveying",
