@@ -137,16 +137,7 @@ def enrich(
         "min_size": min_size,
         "max_size": max_size,
         "universe": universe,
-        "gene_sets": sets.source,
-        "gene_sets_checksum": sets.checksum,
-        "sets_given": len(sets),
-        "sets_tested": len(tested.sets),
-        "genes_of_sets": len(sets.genes),
-        "genes_of_network": len(genes),
-        "genes_shared": tested.shared,
-        "genes_of_universe": len(tested.genes),
-        "correction": "Benjamini–Hochberg over the sets of each factor and side",
-        **{name: fit.attrs[name] for name in ("network", "network_checksum") if name in fit.attrs},
+        **_facts(fit, sets, tested),
         "versions": json.dumps(versions()),
     }
     coordinates = {
@@ -176,6 +167,21 @@ def _tests(tested: Tested, values: NDArray[np.float64], ranks: NDArray[np.int64]
         "z": ranked.z,
         "rank_p": ranked.p,
         "rank_q": false_discovery_control(ranked.p, axis=0),
+    }
+
+
+def _facts(fit: xr.Dataset, sets: GeneSets, tested: Tested) -> dict[str, Any]:
+    return {
+        "gene_sets": sets.source,
+        "gene_sets_checksum": sets.checksum,
+        "sets_given": len(sets),
+        "sets_tested": len(tested.sets),
+        "genes_of_sets": len(sets.genes),
+        "genes_of_network": fit.sizes["gene"],
+        "genes_shared": tested.shared,
+        "genes_of_universe": len(tested.genes),
+        "correction": "Benjamini–Hochberg over the sets of each factor and side",
+        **{name: fit.attrs[name] for name in ("network", "network_checksum") if name in fit.attrs},
     }
 
 

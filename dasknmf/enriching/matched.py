@@ -63,7 +63,7 @@ class Matched:
     @property
     def set_size(self) -> NDArray[np.int64]:
         """Genes of each set."""
-        return np.diff(self.sets.indptr).astype(np.int64)
+        return np.asarray(np.diff(self.sets.indptr), dtype=np.int64)
 
     @property
     def node_size(self) -> NDArray[np.int64]:

@@ -248,7 +248,7 @@ def factor_tree(fit: xr.Dataset, *, method: str = "average", min_size: int = 5) 
     >>> import dasknmf
     >>> fit = dasknmf.nmf(np.kron(np.eye(3), np.ones((6, 6))) + 0.1, n_components=3)
     >>> np.diff(factor_tree(fit).offset).tolist()
-    [12, 6, 6, 6]
+    [6, 12, 6, 6]
     """
     from scipy.cluster.hierarchy import linkage
     from scipy.spatial.distance import squareform
