@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -83,16 +82,22 @@ def enrich(
     """Test each factor of FIT for known gene sets; prints the best set of each factor and side as TSV."""
     from dasknmf.enriching.enrichment import enrich as test
     from dasknmf.enriching.table import enrichment_table
-    from dasknmf.storage import publish, require_free
+    from dasknmf.storage import is_remote, publish, require_free
 
     storage = storage_of(context)
     if output is not None:
-        require_free(output, overwrite=force)
+        require_free(output, overwrite=force, storage_options=storage)
     found = test(one_model(context, fit, model), gene_sets, storage_options=storage, **options)
     if output is not None:
         rows = enrichment_table(found, max_q=max_q, by=by)  # type: ignore[arg-type]
-        with publish(output, overwrite=force) as place:
-            rows.to_csv(Path(place), sep="\t", index=False)
+        with publish(output, overwrite=force, storage_options=storage) as place:
+            rows.to_csv(
+                place,
+                sep="\t",
+                index=False,
+                compression="gzip" if output.endswith(".gz") else None,
+                storage_options=storage if is_remote(output) else None,
+            )
     best = enrichment_table(found, n=1, by=by)[list(SHOWN)]  # type: ignore[arg-type]
     if as_json:
         facts = {

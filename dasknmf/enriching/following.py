@@ -70,7 +70,7 @@ def hierarchy_score(
     Parameters
     ----------
     tree : Tree
-        Clusters of genes: of nested factors, or by :func:`~dasknmf.enriching.trees.factor_tree`,
+        Clusters of genes: of nested factors, or by :func:`~dasknmf.enriching.linked_factors.factor_tree`,
         :func:`~dasknmf.enriching.trees.linkage_tree` or :func:`~dasknmf.enriching.trees.level_tree`.
     gene_sets : GMT file, mapping or GeneSets
         See :func:`dasknmf.enrich`. Sets that the hierarchy does not name are left out.

@@ -1,4 +1,4 @@
-"""Trees of gene clusters as flat arrays, and how to get one from levels, a linkage or the factors of a fit."""
+"""Trees of gene clusters as flat arrays, and how to get one from levels or a linkage."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.analysis.genes import loadings
-from dasknmf.analysis.matching import similarity
-from dasknmf.analysis.memberships import memberships
 from dasknmf.enriching.relations import topological
 from dasknmf.errors import InputError, whole
 
@@ -17,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import scipy.sparse as sp
-    import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
 #: Numbers of clusters at which a linkage is cut: each level twice as fine as the one above.
@@ -216,78 +212,6 @@ def linkage_tree(
     criterion = "maxclust" if heights is None else "distance"
     levels = np.array([fcluster(Z, t=cut, criterion=criterion) for cut in cuts], dtype=np.int64)
     return level_tree(levels, genes, min_size=min_size)
-
-
-def factor_tree(fit: xr.Dataset, *, method: str = "average", min_size: int = 5) -> Tree:
-    """Return the tree of the factors of a fit: each gene in the factor it belongs to, factors linked by likeness.
-
-    A tree to compare nested factors with. It is the flat fit of one rank, and every gene is in one leaf.
-
-    Parameters
-    ----------
-    fit : Dataset
-        What :func:`dasknmf.nmf` returned. Of ``solver="spectral"`` modules are linked by the angle between the means
-        of their genes' rows of the embedding; of others, factors by the cosine of their w_j h_jᵀ.
-    method : str
-        Of :func:`scipy.cluster.hierarchy.linkage`.
-    min_size : int
-        Smaller clusters are left out; their genes are in those above.
-
-    Returns
-    -------
-    Tree
-        Factors and their unions; the union of all, which says nothing, is left out.
-
-    Raises
-    ------
-    InputError
-        If ``fit`` is not the result of a fit.
-
-    Examples
-    --------
-    >>> import dasknmf
-    >>> fit = dasknmf.nmf(np.kron(np.eye(3), np.ones((6, 6))) + 0.1, n_components=3)
-    >>> np.diff(factor_tree(fit).offset).tolist()
-    [6, 12, 6, 6]
-    """
-    from scipy.cluster.hierarchy import linkage
-    from scipy.spatial.distance import squareform
-
-    sides = loadings(fit)
-    labels = memberships((sides["W"], sides["H"]))
-    used = np.unique(labels[labels >= 0])
-    if len(used) < 2:
-        msg = f"the genes of the fit belong to {len(used)} factor(s); needs at least 2 for a tree"
-        raise InputError(msg)
-    if "embedding" in fit.variables:
-        rows = np.asarray(fit["embedding"].transpose("gene", ...).to_numpy(), dtype=np.float64)
-        means = np.array([rows[labels == factor].mean(axis=0) for factor in used])
-        likeness = _cosines(means)
-    else:
-        likeness = similarity([(sides["W"][:, used], sides["H"][:, used])])
-    distance = np.clip(1 - likeness, 0, None)
-    np.fill_diagonal(distance, 0)
-    Z = linkage(squareform((distance + distance.T) / 2, checks=False), method=method)
-    leaf = np.searchsorted(used, labels)
-    levels = [np.where(labels >= 0, cut[np.minimum(leaf, len(used) - 1)], -1) for cut in _merges(Z)]
-    return level_tree(np.array(levels), fit["gene"].to_numpy(), min_size=min_size)
-
-
-def _cosines(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit = rows / np.where(norms > 0, norms, 1)
-    return np.asarray(unit @ unit.T)
-
-
-def _merges(Z: NDArray[np.float64]) -> list[NDArray[np.int64]]:
-    """Return the clusters of the leaves after each merge, from two clusters to none merged."""
-    count = len(Z) + 1
-    labels = np.arange(count)
-    levels = [labels]
-    for step, (a, b) in enumerate(Z[:-1, :2].astype(np.int64)):
-        labels = np.where((labels == a) | (labels == b), count + step, labels)
-        levels.append(labels)
-    return levels[::-1]
 
 
 def _tree(

@@ -55,7 +55,7 @@ def sets():
 @pytest.mark.parametrize("universe", ["sets", "network"])
 def test_every_cell_equals_scipy(sparse_fit, sets, universe):
     sets = (
-        {name: genes for name, genes in sets.items() if int(name[1:] or 0) < 6}
+        {name: genes for name, genes in sets.items() if name in ("s0", "s1", "s2", "s3")}
         if universe == "sets"
         else sets
     )
@@ -127,8 +127,8 @@ def test_the_rank_p_is_that_of_all_sets_of_the_size():
     assert z.std() == pytest.approx(1)
     # p beside the share of all 8,568 sets with such a z or more
     exact = (z[:, None] <= z[None, :] + 1e-12).mean(axis=1)
-    strong = exact < 0.2
-    assert np.abs(np.log10(found.p[strong, 0] / exact[strong])).max() < 0.5
+    strong = (exact < 0.2) & (exact > 0.005)
+    assert np.abs(np.log2(found.p[strong, 0] / exact[strong])).max() < 0.7
     assert np.abs(found.p[:, 0] - exact).max() < 0.06
 
 
@@ -160,7 +160,8 @@ def test_planted_sets_are_found_and_shuffled_ones_are_not():
     assert best["set"].tolist() == [f"m{j}" for j in range(k)]
     assert dasknmf.enrichment_table(found, n=1, by="rank")["set"].tolist() == [f"m{j}" for j in range(k)]
     assert (best["q"] < 1e-10).all()
-    assert (best["auroc"] == 1).all()
+    # 40 genes of a module of 120, whose others are as high: (480 + 40) / 560
+    assert best["auroc"].to_numpy() == pytest.approx(0.93, abs=0.03)
     called = found[["q", "rank_q"]].sel(set=list(noise)).to_array() < 0.05
     assert called.sum() <= 2
 
@@ -276,8 +277,7 @@ def test_names_of_another_kind_are_shown_beside_ours(sparse_fit, caplog):
     with pytest.raises(
         InputError, match=r"such as G0, G1, G2, the network such as g0.*9 names differ in capitals"
     ):
-        upper = {"a": [f"G{i}" for i in range(9)]}
-        dasknmf.enrich(sparse_fit, upper)
+        dasknmf.enrich(sparse_fit, {"a": [f"G{i}" for i in range(9)]})
     few = {"a": [f"g{i}" for i in range(6)], "b": [f"Y{i}" for i in range(200)]}
     with caplog.at_level(logging.WARNING, "dasknmf"):
         dasknmf.enrich(sparse_fit, few)

@@ -96,7 +96,7 @@ def test_files_that_are_not_there_or_not_text_or_too_large_are_refused(tmp_path,
         with pytest.raises(InputError, match="line 1: is too large"):
             dasknmf.read_gene_sets(file)
     with monkeypatch.context() as patch:
-        patch.setattr(lines, "MOST_IN_ALL", 60)
+        patch.setattr(lines, "MOST_IN_ALL", 50)
         with pytest.raises(InputError, match="line 2: is too large"):
             dasknmf.read_gene_sets(file)
     with monkeypatch.context() as patch:
