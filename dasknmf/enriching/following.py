@@ -92,8 +92,8 @@ def hierarchy_score(
     Returns
     -------
     Dataset
-        Over ``measure``: ``measured``, ``by_null (measure, null)``, ``null_mean``, ``null_sd``, ``z`` and ``p``, the
-        share of shuffles with as much or more, the measured one counted. Over ``node``, ``edge``, ``set`` and
+        Over ``measure``: ``measured``, ``by_null (measure, null)``, ``null_mean``, ``null_sd``, ``z`` (nan where all
+        shuffles have the same) and ``p``, the share of shuffles with as much or more, the measured one counted. Over ``node``, ``edge``, ``set`` and
         ``pair``: best sets and nodes (-1 for none), similarities and relations. Pairs of sets with the same genes
         are not asked for. Shares of nothing are 0.
 
@@ -231,7 +231,8 @@ def _dataset(
 
     measured = np.array(list(found.measures.values()))
     mean, sd = null.mean(axis=1), null.std(axis=1)
-    z = np.divide(measured - mean, sd, out=np.full(len(mean), np.nan), where=sd > 0)
+    # the deviation of equal numbers is their rounding
+    z = np.divide(measured - mean, sd, out=np.full(len(mean), np.nan), where=np.ptp(null, axis=1) > 0)
     p = (1 + (null >= measured[:, None]).sum(axis=1)) / (1 + null.shape[1])
     # tested nodes are some of the tree's; the others have no set
     node_set, node_similarity = np.full(len(tree), -1), np.zeros(len(tree))

@@ -86,6 +86,19 @@ def test_a_tree_that_is_the_hierarchy_follows_it_and_shuffles_do_not():
         assert found["z"].sel(measure=name) > 3
 
 
+def test_a_measure_that_all_shuffles_share_has_no_z():
+    sets, pairs = planted()
+    sets = {**sets, "all": GENES, "nearly": GENES[:150]}
+    tree = level_tree([np.zeros(160, dtype=int), *LEVELS], GENES)
+    found = dasknmf.hierarchy_score(
+        tree, sets, [*pairs, ("all", "nearly")], permutations=30, min_similarity=0.8
+    ).sel(measure="pairs_recovered")
+    assert found["measured"] == 1
+    # a root of all genes is like nearly all of them, however shuffled
+    assert found["by_null"].values.tolist() == [1 / 13] * 30
+    assert np.isnan(found["z"])
+
+
 def test_a_tree_on_its_head_is_reversed():
     sets, pairs = planted()
     found = dasknmf.hierarchy_score(level_tree(LEVELS, GENES), sets, [(b, a) for a, b in pairs[:2]])
