@@ -93,9 +93,9 @@ def hierarchy_score(
     -------
     Dataset
         Over ``measure``: ``measured``, ``by_null (measure, null)``, ``null_mean``, ``null_sd``, ``z`` (nan where all
-        shuffles have the same) and ``p``, the share of shuffles with as much or more, the measured one counted. Over ``node``, ``edge``, ``set`` and
-        ``pair``: best sets and nodes (-1 for none), similarities and relations. Pairs of sets with the same genes
-        are not asked for. Shares of nothing are 0.
+        shuffles have the same) and ``p``, the share of shuffles with as much or more, the measured one counted. Over
+        ``node``, ``edge``, ``set`` and ``pair``: best sets and nodes (-1 for none), similarities and relations. Pairs
+        of sets with the same genes are not asked for. Shares of nothing are 0.
 
     Raises
     ------
