@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from dasknmf.atomic.markers import pattern_markers
     from dasknmf.catalogue import list_solvers
     from dasknmf.comparing.comparison import compare
+    from dasknmf.enriching.enrichment import enrich
+    from dasknmf.enriching.following import hierarchy_score
+    from dasknmf.enriching.gene_sets import read_gene_sets
+    from dasknmf.enriching.relations import read_hierarchy
+    from dasknmf.enriching.table import enrichment_table
     from dasknmf.estimator import NMF
     from dasknmf.generated.controls import control_network
     from dasknmf.laboratory.examination import symmetry
@@ -33,6 +38,9 @@ __all__ = [
     "compare",
     "consensus",
     "control_network",
+    "enrich",
+    "enrichment_table",
+    "hierarchy_score",
     "import_network",
     "list_solvers",
     "load",
@@ -41,6 +49,8 @@ __all__ = [
     "null_network",
     "open_network",
     "pattern_markers",
+    "read_gene_sets",
+    "read_hierarchy",
     "save",
     "survey",
     "survey_fit",
@@ -58,6 +68,9 @@ _HOMES = {
     "compare": "dasknmf.comparing.comparison",
     "consensus": "dasknmf.analysis.consensus",
     "control_network": "dasknmf.generated.controls",
+    "enrich": "dasknmf.enriching.enrichment",
+    "enrichment_table": "dasknmf.enriching.table",
+    "hierarchy_score": "dasknmf.enriching.following",
     "import_network": "dasknmf.network.readers",
     "list_solvers": "dasknmf.catalogue",
     "load": "dasknmf.results",
@@ -66,6 +79,8 @@ _HOMES = {
     "null_network": "dasknmf.null_models",
     "open_network": "dasknmf.network.store",
     "pattern_markers": "dasknmf.atomic.markers",
+    "read_gene_sets": "dasknmf.enriching.gene_sets",
+    "read_hierarchy": "dasknmf.enriching.relations",
     "save": "dasknmf.results",
     "survey": "dasknmf.surveying",
     "survey_fit": "dasknmf.surveying",

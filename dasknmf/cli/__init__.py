@@ -9,6 +9,7 @@ import sys
 import click
 
 from dasknmf import __version__
+from dasknmf.cli.enrichment import enrich
 from dasknmf.cli.factors import export, fit, top_genes
 from dasknmf.cli.listing import solvers
 from dasknmf.cli.networks import coexpress, import_, info
@@ -99,4 +100,5 @@ def demo(synthetic: bool, output: str, n_components: int | None, seed: int, sche
 
 
 for command in (import_, coexpress, info, fit, survey, symmetry, compare, top_genes, export, solvers, demo):
+for command in (import_, coexpress, info, fit, survey, top_genes, enrich, export, solvers, demo):
     commands.add_command(command)

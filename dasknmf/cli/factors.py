@@ -180,7 +180,7 @@ def _report_fits(fits: dict[str, Any], output: str, *, as_json: bool) -> None:
     click.echo(f"saved {output}")
 
 
-def _one_model(context: click.Context, path: str, model: str | None) -> Any:
+def one_model(context: click.Context, path: str, model: str | None) -> Any:
     """Load a fit; of a result with several models, the one that is named."""
     import xarray as xr
 
@@ -220,7 +220,7 @@ def top_genes(
     """Print the genes with the largest loadings of each factor of FIT, on both sides."""
     from dasknmf.analysis.genes import top_genes as table_of
 
-    table = table_of(_one_model(context, fit, model), n=number)
+    table = table_of(one_model(context, fit, model), n=number)
     if as_json:
         click.echo(table.to_json(orient="records"))
     elif as_table:
@@ -240,4 +240,4 @@ def export(context: click.Context, /, fit: str, output: str, model: str | None, 
     """Write FIT for other tools: OUTPUT ends in .tsv, .tsv.gz, .h5ad (AnnData) or .rnk (GSEA, a folder)."""
     from dasknmf.export import export as write
 
-    click.echo(f"saved {write(_one_model(context, fit, model), output, overwrite=force)}")
+    click.echo(f"saved {write(one_model(context, fit, model), output, overwrite=force)}")
