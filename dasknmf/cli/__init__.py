@@ -99,6 +99,18 @@ def demo(synthetic: bool, output: str, n_components: int | None, seed: int, sche
     )
 
 
-for command in (import_, coexpress, info, fit, survey, symmetry, compare, top_genes, export, solvers, demo):
-for command in (import_, coexpress, info, fit, survey, top_genes, enrich, export, solvers, demo):
+for command in (
+    import_,
+    coexpress,
+    info,
+    fit,
+    survey,
+    symmetry,
+    compare,
+    enrich,
+    top_genes,
+    export,
+    solvers,
+    demo,
+):
     commands.add_command(command)

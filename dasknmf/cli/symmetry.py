@@ -203,7 +203,7 @@ def compare(
     checkpoint: str | None,
     **options: Any,
 ) -> None:
-    """Put algorithms side by side on NETWORK, its nulls and a planted one: correlation, linearity, slopes of W and H."""
+    """Put algorithms side by side on NETWORK, its nulls and a planted one: correlation, linearity and slopes."""
     from dasknmf.comparing.comparison import compare as run
     from dasknmf.comparing.comparison import comparison_table
     from dasknmf.execution import Execution, checkpoint_beside

@@ -117,7 +117,7 @@ def _unrelated(found: xr.Dataset) -> Claim:
 
 
 def _strong(found: xr.Dataset) -> Claim:
-    claim = "On structured networks W and Hᵀ correlate strongly in all algorithms, with slopes that differ between factors."
+    claim = "On structured networks W and Hᵀ correlate strongly in all algorithms, with slopes that differ by factor."
     kinds, solvers = _kinds(found, (GIVEN, "planted")), _free(found)
     if not kinds or not solvers:
         return Claim(claim, UNDECIDED, "needs the network itself, or a planted one, and a free solver.")
