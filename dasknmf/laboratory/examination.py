@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,6 +185,8 @@ def _examine(
         running.checkpoint, identity, resume=running.resume, storage_options=running.storage_options
     )
     refits = Refits(network, model, run, running, parts, asked["seed"])
+    # the checkpoint is of fits; what follows them is short, or is kept as a part
+    once = replace(running, checkpoint=None, resume=False)
     whole_set = first
     if len(first.restarts) == 1 and asked["restarts"] and is_seeded(model.solver):
         taken = seeds_of([first.fit])
@@ -192,7 +194,7 @@ def _examine(
     found = partners(first.own.model)
     pairs = pairs_of(found.partner_of)
     sets = leading_genes(first.own.model, pairs, top=asked["top"])
-    facts = network_facts(network, first.fit, genes=genes_between(sets), execution=running)
+    facts = network_facts(network, first.fit, genes=genes_between(sets), execution=once)
     k = len(found.partner_of)
     limits = bounds(facts.values, facts.sum_of_squares, k, errors=facts.errors)
     nulls = refits.nulls(asked["nulls"], asked["kinds"])
@@ -203,7 +205,7 @@ def _examine(
     by_fit = np.array([list(measures(one.model, one.gauge).values()) for one in whole_set.restarts]).T
     price = None
     if asked["price"] and "weights" not in first.fit.attrs:
-        price = price_of_symmetry(network, first.fit, bounds=limits, execution=running)
+        price = price_of_symmetry(network, first.fit, bounds=limits, execution=once)
     if not running.keep_checkpoint:
         parts.remove()
     return Examination(
