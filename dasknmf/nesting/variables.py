@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: Dimensions: ``node`` (a factor of some level, of the tree that is shown), ``bound`` (one more than nodes), ``member``
+#: Dimensions: ``node`` (a factor of some level, of the tree that is shown), ``end`` (one more than nodes), ``member``
 #: (a gene of a node), ``link`` (two nodes of one level), ``gene``; and of the measures ``tier`` (a level: a name of its
 #: own, as ``level`` is a variable of nodes), ``branch`` and ``other_branch`` (which loadings of a fit go on to the next
 #: level: W, H, index or partner), ``restart``.
@@ -20,7 +20,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "node_reproducibility": (("node",), "mean cosine of its loadings to those matched in the other restarts"),
     "contribution": (("node",), "share of what its level explains that is with it; of a level they sum to 1"),
     "core": (("node",), "weight of the factor with itself, C_jj for loadings of norm 1: a module"),
-    "member_offset": (("bound",), "members of node i are those from its offset to the next one"),
+    "member_offset": (("end",), "members of node i are those from its offset to the next one"),
     "member_gene": (("member",), "place of a gene in ``gene``"),
     "member_loading": (("member",), "its loading, above 0"),
     "link_first": (("link",), "a node"),
@@ -29,7 +29,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "link_share": (("link",), "share of what their level explains that is between them"),
     # levels
     "n_factors": (("tier",), "factors of the level"),
-    "bound_explained": (("tier",), "E*: share of ‖A‖² that the best matrix of that rank explains"),
+    "bound": (("tier",), "E*: share of ‖A‖² that the best matrix of that rank explains"),
     "fitted": (("tier", "restart"), "1 − ‖A − WH‖² / ‖A‖² of A factorized directly at that rank"),
     # what a level keeps of A, for its loadings L: E = 1 − ‖A − L C Lᵀ‖² / ‖A‖² with the best C ≥ 0
     "explained": (("branch", "tier", "restart"), "E of the level"),
@@ -76,4 +76,4 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
 #: Loadings that a fit can hand on, in the order of ``branch``.
 BRANCHES = ("W", "H", "partner", "index")
 #: Dimensions of what belongs to the tree alone; the others are of measures.
-OF_TREE = ("node", "bound", "member", "link")
+OF_TREE = ("node", "end", "member", "link")
