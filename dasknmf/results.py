@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = "dasknmf-fit"
 SURVEY = "dasknmf-survey"
+NESTED = "dasknmf-nested"
 VERSION = "1.0"
 
 #: Every variable a fit holds: its dimensions and what it is.
@@ -46,6 +47,11 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "relative_gradient": (("iteration",), "projected-gradient norm over that of its part A·X"),
 }
+
+
+#: Coordinates and variables of text.
+_NAMES = {"gene", "sample", "branch", "other_branch"}
+_WORDS = {"stop_reason", "member_name"}
 
 
 def versions() -> dict[str, str]:
@@ -220,7 +226,7 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
         msg = f"{where} is not a Zarr group ({type(error).__name__}); needs a result of dasknmf fit"
         raise FormatError(msg) from error
-    if attributes.get("format") not in (FORMAT, SURVEY):
+    if attributes.get("format") not in (FORMAT, SURVEY, NESTED):
         msg = (
             f"{where} is a Zarr group but not a dasknmf fit; make one with: dasknmf fit NETWORK -k 32 -o FIT"
         )
@@ -246,7 +252,9 @@ def _as_saved(opened: Any) -> Any:
 
     if isinstance(opened, xr.DataTree):
         return opened.map_over_datasets(_as_saved)
-    for name in {"gene", "sample"} & set(opened.coords):
+    for name in _NAMES & set(opened.coords):
         names = (name, np.asarray(opened[name].values, dtype=object), opened[name].attrs)
         opened = opened.assign_coords({name: names})
+    for name in _WORDS & set(opened.data_vars):
+        opened[name] = opened[name].astype(object)
     return opened.drop_encoding()

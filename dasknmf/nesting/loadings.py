@@ -101,4 +101,5 @@ def cosines_of(X: NDArray[Any], Y: NDArray[Any]) -> NDArray[np.float64]:
     """
     norms = [np.sqrt(np.square(side, dtype=np.float64).sum(axis=0)) for side in (X, Y)]
     size = np.outer(*norms)
-    return np.clip(np.divide(cross(X, Y), size, out=np.zeros_like(size), where=size > 0), 0.0, 1.0)
+    cosines = np.divide(cross(X, Y), size, out=np.zeros_like(size), where=size > 0)
+    return np.asarray(np.clip(cosines, 0.0, 1.0))

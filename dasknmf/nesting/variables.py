@@ -45,7 +45,10 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
         ("branch", "tier", "restart"),
         "exp of the entropy of the contributions of factors, Σ_i C_ij (LᵀAL)_ij of factor j",
     ),
-    "overlap": (("branch", "tier", "restart"), "mean cosine of different factors of a level; nan for one factor"),
+    "overlap": (
+        ("branch", "tier", "restart"),
+        "mean cosine of different factors of a level; nan for one factor",
+    ),
     "nesting_index": (
         ("branch", "tier", "restart"),
         "mean share of a factor's mass that lies in its parent; nan for the coarsest level",
@@ -55,7 +58,10 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
         "what that would be for factors spread over genes as all loadings of the level are",
     ),
     # agreement, each with the other restarts or branches
-    "reproducibility": (("branch", "tier", "restart"), "mean cosine of factors matched in the other restarts"),
+    "reproducibility": (
+        ("branch", "tier", "restart"),
+        "mean cosine of factors matched in the other restarts",
+    ),
     "reproducibility_mean": (("branch", "tier"), "mean over restarts"),
     "reproducibility_low": (("branch", "tier"), "2.5 % of its bootstrap over restarts"),
     "reproducibility_high": (("branch", "tier"), "97.5 %"),
