@@ -75,7 +75,9 @@ def best_core(product: NDArray[Any], gram: NDArray[Any], sum_of_squares: float) 
     norms = np.sqrt(np.diag(gram))
     to = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     T, G = (np.outer(to, to) * (given + given.T) / 2 for given in (product, gram))
-    C = _minimise(T, G)
+    C = np.maximum(T, 0.0)
+    curved = float(np.vdot(C, G @ C @ G))
+    C = least_squares(T, G, G, C * (float(np.vdot(T, C)) / curved if curved > 0 else 0.0))
     share = C * T
     seen = float(share.sum())
     model = float(np.vdot(C, G @ C @ G))
@@ -84,32 +86,57 @@ def best_core(product: NDArray[Any], gram: NDArray[Any], sum_of_squares: float) 
     return Core(C, min(1.0, max(0.0, explained)), contributions)
 
 
-def _minimise(T: NDArray[np.float64], G: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return argmin over C ≥ 0 of ½⟨C, G C G⟩ − ⟨T, C⟩."""
-    C = np.maximum(T, 0.0)
-    curved = float(np.vdot(C, G @ C @ G))
-    C *= float(np.vdot(T, C)) / curved if curved > 0 else 0.0
-    gradient = G @ C @ G - T
+def least_squares(
+    T: NDArray[np.float64],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+    start: NDArray[np.float64],
+    *,
+    rounds: int = ROUNDS,
+) -> NDArray[np.float64]:
+    """Return argmin over X ≥ 0 of ½⟨X, G X P⟩ − ⟨T, X⟩.
+
+    Parameters
+    ----------
+    T : ndarray, shape (k, m)
+        What X is to give.
+    left, right : ndarray, shapes (k, k) and (m, m)
+        G and P, positive semidefinite.
+    start : ndarray, shape (k, m)
+        Not below 0.
+    rounds : int
+        At most; the objective never rises.
+
+    Examples
+    --------
+    >>> least_squares(np.array([[2.0, -1.0]]), np.eye(1), np.eye(2), np.zeros((1, 2))).tolist()
+    [[2.0, 0.0]]
+    """
+    X = start
+    gradient = left @ X @ right - T
     enough = TOLERANCE * float(np.linalg.norm(T))
-    for _ in range(ROUNDS):
-        inside = np.where((C > 0) | (gradient < 0), gradient, 0.0)
+    for _ in range(rounds):
+        inside = np.where((X > 0) | (gradient < 0), gradient, 0.0)
         size = float(np.linalg.norm(inside))
         if size <= enough:
             break
-        curved = float(np.vdot(inside, G @ inside @ G))
+        curved = float(np.vdot(inside, left @ inside @ right))
         if curved <= 0:
             break
-        C, gradient = _step(C, gradient, -inside * (size**2 / curved), T, G)
-        C, gradient = _step(C, gradient, _to_face_minimum(C, gradient, G), T, G)
-    return C
+        X, gradient = _step(X, gradient, -inside * (size**2 / curved), T, left, right)
+        X, gradient = _step(X, gradient, _to_face_minimum(X, gradient, left, right), T, left, right)
+    return X
 
 
 def _to_face_minimum(
-    C: NDArray[np.float64], gradient: NDArray[np.float64], G: NDArray[np.float64]
+    X: NDArray[np.float64],
+    gradient: NDArray[np.float64],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the step to the minimum over the entries of C that are above zero, by conjugate gradients."""
-    free = C > 0
-    step = np.zeros_like(C)
+    """Return the step to the minimum over the entries of X that are above zero, by conjugate gradients."""
+    free = X > 0
+    step = np.zeros_like(X)
     rest = np.where(free, -gradient, 0.0)
     direction = rest
     size = float(np.vdot(rest, rest))
@@ -118,7 +145,7 @@ def _to_face_minimum(
     for _ in range(FACE_STEPS):
         if size <= enough or size == 0:
             break
-        curved = np.where(free, G @ direction @ G, 0.0)
+        curved = np.where(free, left @ direction @ right, 0.0)
         along = float(np.vdot(direction, curved))
         if along <= 0:
             break
@@ -130,19 +157,20 @@ def _to_face_minimum(
 
 
 def _step(
-    C: NDArray[np.float64],
+    X: NDArray[np.float64],
     gradient: NDArray[np.float64],
     step: NDArray[np.float64],
     T: NDArray[np.float64],
-    G: NDArray[np.float64],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return C after the longest of the step and its halves, cut off at zero, that lowers the objective."""
+    """Return X and its gradient after the longest of a step and its halves, cut off at 0, that lowers the objective."""
     for halving in range(HALVINGS):
-        new = np.maximum(C + 0.5**halving * step, 0.0)
-        moved = new - C
-        change = G @ moved @ G
+        new = np.maximum(X + 0.5**halving * step, 0.0)
+        moved = new - X
+        change = left @ moved @ right
         # of a quadratic, exactly, without the difference of two large numbers
         if float(np.vdot(gradient, moved)) + 0.5 * float(np.vdot(moved, change)) < 0:
             # anew, so that rounding does not add up
-            return new, G @ new @ G - T
-    return C, gradient
+            return new, left @ new @ right - T
+    return X, gradient

@@ -66,6 +66,7 @@ def nested_dataset(options: NestedOptions, session: Session, found: Descent, *, 
             **options.penalties,
             **run,
             "similarity": options.similarity if options.method == "relational" else "none",
+            "metric": options.metric if options.method == "coarsen" else "none",
             "ranks": reason,
             "order": "fine-to-coarse",
             "restart": table.restart,
@@ -100,7 +101,7 @@ def nested_tree(nested: xr.Dataset) -> xr.DataTree:
     Examples
     --------
     >>> import dasknmf, numpy as np
-    >>> A = np.kron(np.eye(2), np.ones((3, 3)))
+    >>> A = np.kron(np.eye(2), np.ones((3, 3))) + 0.1
     >>> tree = nested_tree(dasknmf.nested(A, [2, 1], method="coarsen", restarts=1, init="nndsvd"))
     >>> sorted(tree["level1-factor0"].children)
     ['level0-factor0', 'level0-factor1']

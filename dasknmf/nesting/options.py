@@ -37,6 +37,9 @@ class NestedOptions:
         and partner are followed in any case.
     similarity : "inner", "cosine", "core" or float
         Of ``relational`` alone: LLᵀ; rows divided by their norm, or a power of it; L C Lᵀ with the core C.
+    metric : {"genes", "factors"}
+        Of ``coarsen`` alone: by which error the core is factorized; see
+        :func:`dasknmf.nesting.core_factors.factorize_core`.
     restarts : int
         Fits of each level, from different starts; each goes its own way down.
     seed : int
@@ -51,6 +54,7 @@ class NestedOptions:
     method: str = "relational"
     loadings: str = "partner"
     similarity: str | float = "inner"
+    metric: str = "genes"
     restarts: int = 3
     seed: int = 0
     solver: str = "hals"
@@ -62,6 +66,7 @@ class NestedOptions:
         one_of("method", self.method, METHODS)
         one_of("loadings", self.loadings, BRANCHES)
         similarity_power(self.similarity)
+        one_of("metric", self.metric, ("genes", "factors"))
         object.__setattr__(self, "restarts", whole("restarts", self.restarts, least=1))
         object.__setattr__(self, "seed", whole("seed", self.seed, least=0))
         ranks = tuple(whole("n_components", k, least=1) for k in self.n_components)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.model import balance
+from dasknmf.nesting.core_factors import factorize_core, fit_spectrum, unit_gram
 from dasknmf.nesting.loadings import loadings_of
-from dasknmf.nesting.similarity import Spectrum, similarity_of, similarity_power
-from dasknmf.sketched import Batch, Facts, fit_batch
+from dasknmf.nesting.similarity import similarity_of, similarity_power
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,10 +21,6 @@ if TYPE_CHECKING:
     from dasknmf.nesting.levels import Level
     from dasknmf.nesting.options import NestedOptions
     from dasknmf.options import ModelOptions, RunOptions
-
-#: Starts of the factorization of a core, of which the best is taken: a k×k matrix costs nothing, and means of random
-#: columns of it are all alike.
-STARTS = 10
 
 
 def relational_loadings(
@@ -86,7 +80,8 @@ def coarsened_loadings(
 ) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float64]]]:
     """Return the loadings of the next level of every strand, and by what this one's are multiplied to give them.
 
-    The core C of columns of norm 1 is factorized, C ≈ M H', and L M of such columns are the next level's loadings.
+    The core C of columns of norm 1 is factorized, C ≈ M H', and L M of such columns are the next level's loadings; see
+    :func:`dasknmf.nesting.core_factors.factorize_core`.
 
     Parameters
     ----------
@@ -98,17 +93,19 @@ def coarsened_loadings(
     loadings : list of ndarray of float32, shape (n, k)
     mixing : list of ndarray, shape (k before, k)
     """
-    count = len(cores)
+    grams = [level.own(strand)[1] for strand in range(len(cores))]
     made = executor.stream(
-        _fit_core,
+        factorize_core,
         [core.matrix for core in cores],
+        [unit_gram(gram) for gram in grams],
         [options.model(k, restart) for _, restart in options.strands],
-        [run] * count,
+        [run] * len(cores),
+        [options.metric] * len(cores),
         label="core",
     )
     mixing = []
     for strand, M in enumerate(_told(made, options, tell)):
-        norms = np.sqrt(np.diag(level.own(strand)[1]))
+        norms = np.sqrt(np.diag(grams[strand]))
         to = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
         mixing.append(to[:, None] * M.astype(np.float64))
     loadings = [np.asarray(L @ P.astype(np.float32)) for L, P in zip(level.loadings, mixing, strict=True)]
@@ -131,26 +128,5 @@ def _fit_similarity(
     run: RunOptions,
 ) -> Factors:
     """Return the balanced factors of a similarity of genes."""
-    return _fitted(similarity_of(loadings, power=power, core=core), [model], run)
-
-
-def _fit_core(core: NDArray[np.float64], model: ModelOptions, run: RunOptions) -> Factors:
-    """Return the balanced factors of a core, the best of some starts."""
-    values, vectors = np.linalg.eigh(core)
-    order = np.argsort(-np.abs(values), kind="stable")
-    whole = Spectrum(
-        values[order], vectors[:, order].astype(np.float32), float(np.vdot(core, core)), float(core.sum())
-    )
-    starts = [replace(model, init="auto")]
-    starts += [replace(model, init="random", seed=model.seed * STARTS + start) for start in range(1, STARTS)]
-    return _fitted(whole, starts, run)
-
-
-def _fitted(matrix: Spectrum, models: list[ModelOptions], run: RunOptions) -> Factors:
-    """Return the balanced factors of the model that fits best."""
-    facts = Facts(len(matrix.vectors), matrix.values, matrix.sum_of_squares, matrix.total)
-    batch = Batch(tuple(range(len(models))), tuple(models), (None,) * len(models), run)
-    made = fit_batch(batch, matrix.vectors, facts, 1)
-    best = min(made, key=lambda model: model.objective[-1])
-    rows = balance(best.factors)[0]
-    return rows["W"], rows["H"]
+    (made,) = fit_spectrum(similarity_of(loadings, power=power, core=core), [model], run)
+    return made
