@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from dasknmf.analysis.matching import Factors
     from dasknmf.options import ModelOptions, RunOptions
 
-#: Starts of a k×k matrix, of which the best end is taken: they cost nothing, and means of random columns of so few are
-#: all alike.
+#: Starts of C ≈ M H' by the error of factors, of which the best end is taken: a k×k matrix costs little, and means of
+#: random columns of so few are all alike.
 STARTS = 10
-#: Of these, how many are random where the error is that of genes, beside the best factors for that of factors.
+#: Random starts where the error is that of genes, beside the factors of C from NNDSVD.
 GENE_STARTS = 4
 #: Alternations, and the share of the squared norm below which one more is not worth it.
 ALTERNATIONS = 200
@@ -73,7 +73,9 @@ def factorize_core(
         values[order], vectors[:, order].astype(np.float32), float(np.vdot(core, core)), float(core.sum())
     )
     starts = [replace(model, init="auto")]
-    starts += [replace(model, init="random", seed=model.seed * STARTS + start) for start in range(1, STARTS)]
+    if metric == "factors":
+        seeds = range(model.seed * STARTS + 1, (model.seed + 1) * STARTS)
+        starts += [replace(model, init="random", seed=seed) for seed in seeds]
     made = fit_spectrum(whole, starts, run)
     errors = [float(np.linalg.norm(core - M.astype(np.float64) @ Ht.T)) for M, Ht in made]
     best = made[int(np.argmin(errors))]
