@@ -36,7 +36,7 @@ def nested(
     *,
     method: str = "relational",
     loadings: str = "partner",
-    similarity: str | float = "inner",
+    similarity: str | float = "core",
     restarts: int = 3,
     levels: int | None = None,
     execution: Execution | None = None,
@@ -61,9 +61,11 @@ def nested(
     loadings : {"partner", "W", "H", "index"}
         Which loadings of a fit go on, in the tree that is returned; W, H and partner are measured in any case. See
         :func:`dasknmf.nesting.loadings.loadings_of`.
-    similarity : {"inner", "cosine", "core"} or float
-        Of ``relational``: LLᵀ; the same with rows of L divided by their norm, or by the power of it that is given,
-        from 0 to 1; or L C Lᵀ with the core, which alone keeps partners.
+    similarity : {"core", "inner", "cosine"} or float
+        Of ``relational``: L C Lᵀ with the core, which alone keeps partners; LLᵀ; or the same with rows of L divided by
+        their norm, or by the power of it that is given, from 0 to 1, which hands the similarity to genes with small
+        loadings. After three halvings they kept 0.97, 0.51 and 0.02 of what is possible on TRRUST (k = 16 to 2), and
+        0.97, 0.96 and 0.09 on a yeast network of genetic interactions (24 to 3).
     restarts : int
         Fits of each level from different starts; each goes its own way down.
     levels : int, optional

@@ -35,8 +35,8 @@ class NestedOptions:
     loadings : {"partner", "W", "H", "index"}
         Which loadings of a fit go on in the tree that is shown; see :func:`dasknmf.nesting.loadings.loadings_of`. W, H
         and partner are followed in any case.
-    similarity : "inner", "cosine", "core" or float
-        Of ``relational`` alone: LLᵀ; rows divided by their norm, or a power of it; L C Lᵀ with the core C.
+    similarity : "core", "inner", "cosine" or float
+        Of ``relational`` alone: L C Lᵀ with the core C; LLᵀ; rows divided by their norm, or a power of it.
     metric : {"genes", "factors"}
         Of ``coarsen`` alone: by which error the core is factorized; see
         :func:`dasknmf.nesting.core_factors.factorize_core`.
@@ -53,7 +53,7 @@ class NestedOptions:
     n_components: tuple[int, ...]
     method: str = "relational"
     loadings: str = "partner"
-    similarity: str | float = "inner"
+    similarity: str | float = "core"
     metric: str = "genes"
     restarts: int = 3
     seed: int = 0

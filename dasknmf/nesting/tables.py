@@ -91,14 +91,22 @@ def tabulated(options: NestedOptions, found: Descent) -> Table:
     own = options.branches.index(options.loadings)
     # of one restart, or of two that are as like each other, the first
     restart = int(np.nan_to_num(agreed["reproducibility"][own, 0]).argmax())
-    strand = own * R + restart
-    tree = tree_of(
+    tree = _shown_tree(found, own * R + restart, nestings, [cosine[own, restart] for cosine in cosines])
+    return Table({**tree, **data}, restart)
+
+
+def _shown_tree(
+    found: Descent,
+    strand: int,
+    nestings: list[list[Nesting]],
+    reproducibility: list[NDArray[np.float64]],
+) -> dict[str, NDArray[Any]]:
+    return tree_of(
         [level.loadings[strand] for level in found.levels],
         [cores[strand] for cores in found.cores],
         [of_level[strand] for of_level in nestings],
-        [cosine[own, restart] for cosine in cosines],
+        reproducibility,
     )
-    return Table({**tree, **data}, restart)
 
 
 def _together(options: NestedOptions, found: Descent, explained: NDArray[np.float64]) -> NDArray[np.float64]:

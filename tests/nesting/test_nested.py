@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +16,7 @@ from dasknmf.errors import FormatError, InputError, MemoryLimitError
 from dasknmf.events import LevelEnded, StageAdvanced
 from dasknmf.nesting.variables import VARIABLES
 from dasknmf.network.soules import SoulesMatrix
+from dasknmf.progress import describe
 from tests.conftest import DATA, planted
 
 if TYPE_CHECKING:
@@ -236,6 +240,30 @@ def test_a_resumed_run_ends_in_the_same_bits(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_that_was_killed_ends_in_the_same_bits(tmp_path: Path, runs: dict[str, xr.Dataset]) -> None:
+    np.save(tmp_path / "A.npy", A)
+    script = f"""
+import os, signal
+import dasknmf, numpy as np
+from dasknmf.events import LevelEnded
+def die(event):
+    if isinstance(event, LevelEnded) and event.level == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+options = dict(similarity="core", restarts=3, loadings="index", checkpoint={str(tmp_path / "kept")!r})
+dasknmf.nested(np.load({str(tmp_path / "A.npy")!r}), [8, 4, 2], progress=die, **options)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    options = {**WAYS["core"], "restarts": 3, "loadings": "index", "checkpoint": tmp_path / "kept"}
+    assert same_bits(dasknmf.nested(A, [8, 4, 2], resume=True, **options), runs["core"])
+
+
+def test_a_level_is_told_in_words() -> None:
+    told: list[str] = []
+    dasknmf.nested(A, [8, 2], restarts=1, progress=lambda event: told.append(describe(event)))
+    assert any(line.startswith("level 1, of 2: 2 factor(s) explain") for line in told)
+
+
 def test_a_checkpoint_of_other_options_is_refused(tmp_path: Path) -> None:
     options = {"restarts": 1, "checkpoint": tmp_path / "kept"}
 
@@ -246,7 +274,7 @@ def test_a_checkpoint_of_other_options_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         dasknmf.nested(A, [4, 2], progress=stop, **options)
     with pytest.raises(FormatError, match="nested is"):
-        dasknmf.nested(A, [4, 2], similarity="core", resume=True, **options)
+        dasknmf.nested(A, [4, 2], similarity="inner", resume=True, **options)
 
 
 def test_ranks_can_be_halved_or_surveyed() -> None:
