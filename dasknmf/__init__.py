@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dasknmf.generated.controls import control_network
     from dasknmf.laboratory.examination import symmetry
     from dasknmf.models import nmf, nmf_many, transform
+    from dasknmf.nesting.associations import nested
+    from dasknmf.nesting.dataset import nested_tree
     from dasknmf.network.coexpression import coexpression
     from dasknmf.network.readers import import_network
     from dasknmf.network.store import Network, open_network
@@ -44,6 +46,8 @@ __all__ = [
     "import_network",
     "list_solvers",
     "load",
+    "nested",
+    "nested_tree",
     "nmf",
     "nmf_many",
     "null_network",
@@ -74,6 +78,8 @@ _HOMES = {
     "import_network": "dasknmf.network.readers",
     "list_solvers": "dasknmf.catalogue",
     "load": "dasknmf.results",
+    "nested": "dasknmf.nesting.associations",
+    "nested_tree": "dasknmf.nesting.dataset",
     "nmf": "dasknmf.models",
     "nmf_many": "dasknmf.models",
     "null_network": "dasknmf.null_models",

@@ -101,6 +101,18 @@ class StageAdvanced:
 
 
 @dataclass(frozen=True)
+class LevelEnded:
+    """A level of nested factors is done; ``explained`` and ``retention`` are means over restarts."""
+
+    level: int
+    levels: int
+    factors: int
+    explained: float
+    retention: float
+    seconds: float
+
+
+@dataclass(frozen=True)
 class CheckpointWritten:
     """A checkpoint is safe."""
 
@@ -136,6 +148,7 @@ Event = (
     | ChainAdvanced
     | SetsSampled
     | StageAdvanced
+    | LevelEnded
     | CheckpointWritten
     | ModelEnded
     | RunEnded

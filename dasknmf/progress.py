@@ -13,6 +13,7 @@ from dasknmf.events import (
     ChainAdvanced,
     CheckpointWritten,
     IterationEnded,
+    LevelEnded,
     ModelEnded,
     ModelsFitted,
     RunEnded,
@@ -105,6 +106,11 @@ def describe(event: Event) -> str:
             return (
                 f"{event.stage}: {event.done} of {event.of}, {event.seconds:.1f} s, about "
                 f"{event.seconds_left:.0f} s left"
+            )
+        case LevelEnded():
+            return (
+                f"level {event.level}, of {event.levels}: {event.factors} factor(s) explain {event.explained:.1%} of "
+                f"‖A‖², {event.retention:.1%} of what is possible, {event.seconds:.1f} s"
             )
         case CheckpointWritten():
             return f"checkpoint after iteration {event.iteration}: {event.location} ({event.seconds:.2f} s)"

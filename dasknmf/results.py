@@ -26,8 +26,10 @@ FORMAT = "dasknmf-fit"
 SURVEY = "dasknmf-survey"
 SYMMETRY = "dasknmf-symmetry"
 COMPARISON = "dasknmf-comparison"
+NESTED = "dasknmf-nested"
+FRAGMENTATION = "dasknmf-fragmentation"
 #: What :func:`load` reads.
-FORMATS = (FORMAT, SURVEY, SYMMETRY, COMPARISON)
+FORMATS = (FORMAT, SURVEY, SYMMETRY, COMPARISON, NESTED, FRAGMENTATION)
 VERSION = "1.0"
 
 #: Every variable a fit holds: its dimensions and what it is.
@@ -50,6 +52,11 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "relative_gradient": (("iteration",), "projected-gradient norm over that of its part A·X"),
 }
+
+
+#: Coordinates and variables of text.
+_NAMES = {"gene", "sample", "branch", "other_branch"}
+_WORDS = {"stop_reason", "member_name"}
 
 
 def versions() -> dict[str, str]:
