@@ -1,0 +1,1 @@
+"""Nested gene associations: factors of factors, three ways down, and what each level keeps."""
