@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dasknmf.catalogue import list_solvers
     from dasknmf.estimator import NMF
     from dasknmf.models import nmf, nmf_many, transform
+    from dasknmf.nesting.testing import fragmentation
     from dasknmf.network.coexpression import coexpression
     from dasknmf.network.readers import import_network
     from dasknmf.network.store import Network, open_network
@@ -27,6 +28,7 @@ __all__ = [
     "coexpression",
     "cogaps",
     "consensus",
+    "fragmentation",
     "import_network",
     "list_solvers",
     "load",
@@ -48,6 +50,7 @@ _HOMES = {
     "coexpression": "dasknmf.network.coexpression",
     "cogaps": "dasknmf.atomic.factorization",
     "consensus": "dasknmf.analysis.consensus",
+    "fragmentation": "dasknmf.nesting.testing",
     "import_network": "dasknmf.network.readers",
     "list_solvers": "dasknmf.catalogue",
     "load": "dasknmf.results",
