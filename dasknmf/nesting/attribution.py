@@ -29,7 +29,7 @@ CAUSES = {
     "rank": "what factorizing the network itself at the rank of each level loses too",
     "nesting": "what remains above factorizing the network itself at the rank of each level",
     "chance": "of a network above its null model",
-    "restarts": "how far other restarts could move γ: half of its interval",
+    "restarts": "how far other restarts could move γ: the lower part of its interval",
 }
 
 
@@ -125,7 +125,7 @@ def _within(run: Run, decays: Decays, seed: int) -> Iterator[Effect]:
     if direct is not None:
         yield _alone("rank", run, direct, direct.gamma)
     own = decays[run.name, run.main]
-    half = (own.gamma.high - own.gamma.low) / 2
+    half = own.gamma.mean - own.gamma.low
     yield _alone("restarts", run, own, Interval(0.0, -half, half, -half, half))
 
 

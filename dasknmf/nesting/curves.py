@@ -25,7 +25,9 @@ MEASURES = {
 #: Control in which nothing is lost, by construction.
 LOSSLESS = "soules"
 #: What begins the kind of a null model.
-NULL = "null"
+NULL = "null:"
+#: Kinds of runs, but for null models.
+KINDS = ("network", LOSSLESS, "planted-nested")
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,13 +117,20 @@ def read_runs(nested_runs: xr.Dataset | Sequence[xr.Dataset] | Mapping[str, xr.D
     elif isinstance(nested_runs, Mapping):
         runs = [_read(run, str(name)) for name, run in nested_runs.items()]
     else:
-        runs = [_read(run, "") for run in nested_runs]
+        runs = [_read(run, "") for run in _several(nested_runs)]
     if not runs:
         msg = (
             "no runs given; needs what dasknmf.nested returns, such as dasknmf.fragmentation([run, control])"
         )
         raise InputError(msg)
     return _own_names(runs)
+
+
+def _several(given: Any) -> list[Any]:
+    if isinstance(given, str) or not hasattr(given, "__iter__"):
+        msg = f"{type(given).__name__} given; needs what dasknmf.nested returned, or several of them"
+        raise InputError(msg)
+    return list(given)
 
 
 def _own_names(runs: list[Run]) -> list[Run]:
@@ -139,6 +148,10 @@ def _read(run: Any, name: str) -> Run:
         key: _word(run.attrs.get(key)) for key in ("network", "method", "loadings", "similarity", "seed")
     }
     kind = _word(run.attrs.get("kind")) or "network"
+    if kind not in KINDS and not kind.startswith(NULL):
+        msg = f"kind '{kind}' of run '{name or words['network']}' is not known; choose one of {', '.join(KINDS)}, or "
+        msg += f"'{NULL}…' of a null model, such as '{NULL}shuffle'"
+        raise InputError(msg)
     branches = [str(branch) for branch in run["branch"].to_numpy()]
     words["loadings"] = words["loadings"] or ("partner" if "partner" in branches else branches[0])
     if words["loadings"] not in branches:

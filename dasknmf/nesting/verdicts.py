@@ -120,7 +120,8 @@ def _numbers(decay: Decay) -> str:
     gamma = decay.gamma
     half, least, most = decay.half_life
     more = "at least " if decay.at_least else ""
-    text = f"γ = {more}{_n(gamma.mean)} a level (95 % interval {_n(gamma.low)} to {_n(gamma.high)}"
+    high = "any" if np.isinf(gamma.high) else _n(gamma.high)
+    text = f"γ = {more}{_n(gamma.mean)} a level (95 % interval {_n(gamma.low)} to {high}"
     text += f" over {len(decay.slopes)} restarts)"
     if gamma.mean <= 0:
         return f"{text}, no half-life"
