@@ -24,7 +24,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     # decay
     "gamma": (_CURVE, "γ of ρ_0 exp(−γ l), least squares on log ρ"),
     "gamma_low": (_CURVE, "2.5 % end of its interval over restarts"),
-    "gamma_high": (_CURVE, "97.5 % end; inf where a level is gone"),
+    "gamma_high": (_CURVE, "97.5 % end; inf where γ is a lower bound"),
     "t_low": (_CURVE, "2.5 % end by Student's t"),
     "t_high": (_CURVE, "97.5 % end by Student's t"),
     "half_life": (_CURVE, "ln 2 / γ in levels; inf where γ is not above 0"),
@@ -33,7 +33,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "start": (_CURVE, "ρ_0"),
     "spread": (_CURVE, "standard deviation of γ between restarts"),
     "detectable": (_CURVE, "smallest γ whose interval would be above 0 in 80 % of such experiments"),
-    "at_least": (_CURVE, "1 where some values were below the floor, so that γ may be larger"),
+    "at_least": (_CURVE, "1 where so many values were below the floor that γ is a lower bound"),
     "levels_used": (_CURVE, "levels that the line is fitted to"),
     "gamma_of": (("run", "quantity", "restart"), "γ of each restart"),
     "kept": (("run", "quantity", "tier"), "mean over restarts"),
