@@ -87,10 +87,18 @@ def effects(runs: list[Run], decays: Decays, *, seed: int = 0) -> list[Effect]:
         cause = _cause(run, other, alone=alone)
         if cause:
             found.append(_effect(cause, (run, run.main), (other, run.main), decays, seed))
+    # runs of one similarity hold the same branches, whichever their tree is of
+    same = {
+        run.name: (run.kind, run.network, run.method, run.similarity, run.seed, run.restarts, run.ladder)
+        for run in runs
+    }
+    once: dict[object, Effect] = {}
+    for effect in found:
+        key = (effect.cause, same[effect.run], effect.branch, same.get(effect.other), effect.other_branch)
+        if np.isfinite(effect.gamma.mean):
+            once.setdefault(key, effect)
     order = list(CAUSES)
-    return sorted(
-        (effect for effect in found if np.isfinite(effect.gamma.mean)), key=lambda e: order.index(e.cause)
-    )
+    return sorted(once.values(), key=lambda effect: order.index(effect.cause))
 
 
 def _cause(run: Run, other: Run, *, alone: bool) -> str:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 #: Shortfall, as a share of retention, that does not decide: restarts of one fit differ by as much.
 TIE = 0.01
+#: Options alike that a sentence names.
+SHOWN = 2
 #: Which is taken among those that are alike: the first that keeps partners and costs least.
 PREFERRED_LOADINGS = ("partner", "W", "H", "index")
-PREFERRED_SIMILARITY = ("", "inner", "core")
+PREFERRED_SIMILARITY = ("inner", "core", "")
 
 
 class Option(NamedTuple):
@@ -158,8 +160,9 @@ def _sentence(best: Option, worst: dict[Option, Standing], alike: list[Option], 
     said += f" {np.exp(-max(own.shortfall.mean, 0)):.0%} of what the best option keeps"
     said += f" ({own.network})" if networks > 1 else ""
     if len(alike) > 1:
-        others = "; ".join(str(option) for option in alike[1:])
-        said += f", and {others} {'do' if len(alike) > 2 else 'does'} no worse by more than {TIE:.0%} of retention"
+        others = "; ".join(str(option) for option in alike[1 : 1 + SHOWN])
+        others += f"; and {len(alike) - 1 - SHOWN} more" if len(alike) > 1 + SHOWN else ""
+        said += f"; no worse by more than {TIE:.0%} of retention: {others}"
     rest = [option for option in worst if option not in alike]
     if rest:
         after = worst[min(rest, key=lambda option: worst[option].shortfall.mean)]

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 #: half of what could be kept is still there at the root of the deepest tree of modules anyone reads.
 HALF_LIFE = 10.0
 
+#: Levels that no half-life is told beyond.
+LONG = 100
+
 FRAGMENTS = "fragments exponentially"
 DECLINES = "declines, not exponentially"
 DOES_NOT = "does not fragment"
 CANNOT_TELL = "cannot tell"
-#: How a form is called in a sentence.
-CALLED = {"exponential": "exponential", "linear": "linear decline", "drop": "drop at one level"}
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def verdict_of(
             CANNOT_TELL, f"{who}: cannot tell: γ = {_n(gamma.mean)} of one restart has no interval."
         )
     numbers = _numbers(decay)
-    seen = f"with {n} levels and {R} restarts a γ of {_n(smallest)} would have been seen (5 %, power {POWER:.0%})"
+    chances = f"5 %, power {POWER * 100:.0f} %"
+    seen = f"with {n} levels and {R} restarts a γ of {_n(smallest)} would have been seen ({chances})"
     if gamma.high < bound and not decay.at_least and smallest <= bound:
         limit = f"at most {_n(gamma.high)}, below {_n(bound)}, a half-life of {np.log(2) / bound:g} levels"
         return Verdict(DOES_NOT, f"{who}: does not fragment: {numbers}, {limit}; {seen}.")
@@ -125,9 +127,17 @@ def _numbers(decay: Decay) -> str:
     text += f" over {len(decay.slopes)} restarts)"
     if gamma.mean <= 0:
         return f"{text}, no half-life"
-    until = "without end" if np.isinf(most) else f"to {most:.3g}"
-    return f"{text}, half-life {half:.3g} levels ({least:.3g} {until})"
+    if least > LONG:
+        return f"{text}, half-life over {LONG} levels"
+    until = "without end" if np.isinf(most) else f"to {_levels(most)}"
+    return f"{text}, half-life {_levels(half)} levels ({_levels(least)} {until})"
+
+
+def _levels(value: float) -> str:
+    return f"{value:.3g}" if value < LONG else f"over {LONG}"
 
 
 def _n(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+    if value == 0 or abs(value) >= 0.0095:
+        return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}"
+    return f"{value:.4f}" if abs(value) >= 0.00005 else "0.000"

@@ -139,7 +139,21 @@ def test_branches_that_keep_the_same_are_alike_and_partners_are_taken():
     )
     found = dasknmf.fragmentation(alike)
     assert "loadings=partner" in found.attrs["choice"]
-    assert "loadings=W, similarity=inner does no worse" in found.attrs["choice_sentence"]
+    assert (
+        "no worse by more than 1% of retention: method=relational, loadings=W"
+        in found.attrs["choice_sentence"]
+    )
+
+
+def test_a_pair_that_several_runs_hold_is_told_once():
+    first, half, _ = runs()
+    again = first.assign_attrs(loadings="index")
+    table = attribution_table(dasknmf.fragmentation([first, again, half]))
+    causes = table["cause"].value_counts()
+    assert causes["normalising"] == causes["index-wise"] == 1
+    assert causes["one side"] == 2
+    # of direct fits of partner and of index
+    assert causes["nesting"] == 2
 
 
 def test_one_option_is_no_choice():
