@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dasknmf.models import nmf, nmf_many, transform
     from dasknmf.nesting.associations import nested
     from dasknmf.nesting.dataset import nested_tree
+    from dasknmf.nesting.testing import fragmentation
     from dasknmf.network.coexpression import coexpression
     from dasknmf.network.readers import import_network
     from dasknmf.network.store import Network, open_network
@@ -43,6 +44,7 @@ __all__ = [
     "enrich",
     "enrichment_table",
     "hierarchy_score",
+    "fragmentation",
     "import_network",
     "list_solvers",
     "load",
@@ -75,6 +77,7 @@ _HOMES = {
     "enrich": "dasknmf.enriching.enrichment",
     "enrichment_table": "dasknmf.enriching.table",
     "hierarchy_score": "dasknmf.enriching.following",
+    "fragmentation": "dasknmf.nesting.testing",
     "import_network": "dasknmf.network.readers",
     "list_solvers": "dasknmf.catalogue",
     "load": "dasknmf.results",
