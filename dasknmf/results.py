@@ -54,11 +54,6 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-#: Coordinates and variables of text.
-_NAMES = {"gene", "sample", "branch", "other_branch"}
-_WORDS = {"stop_reason", "member_name"}
-
-
 def versions() -> dict[str, str]:
     """Return the versions of what computed a result."""
     from importlib.metadata import version

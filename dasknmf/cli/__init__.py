@@ -12,6 +12,7 @@ from dasknmf import __version__
 from dasknmf.cli.enrichment import enrich
 from dasknmf.cli.factors import export, fit, top_genes
 from dasknmf.cli.listing import solvers
+from dasknmf.cli.nesting import fragmentation, nest
 from dasknmf.cli.networks import coexpress, import_, info
 from dasknmf.cli.survey import survey
 from dasknmf.cli.symmetry import compare, symmetry
@@ -107,6 +108,8 @@ for command in (
     survey,
     symmetry,
     compare,
+    nest,
+    fragmentation,
     enrich,
     top_genes,
     export,

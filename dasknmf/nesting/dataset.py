@@ -15,6 +15,7 @@ from dasknmf.results import NESTED, VERSION, versions
 if TYPE_CHECKING:
     import xarray as xr
 
+    from dasknmf.matrices import Given
     from dasknmf.nesting.descent import Descent
     from dasknmf.nesting.options import NestedOptions
     from dasknmf.stages import Session
@@ -62,6 +63,7 @@ def nested_dataset(options: NestedOptions, session: Session, found: Descent, *, 
             "network": given.name,
             "network_checksum": given.checksum,
             "genes": len(given.genes),
+            **_kind_of(given),
             **own,
             **options.penalties,
             **run,
@@ -77,6 +79,18 @@ def nested_dataset(options: NestedOptions, session: Session, found: Descent, *, 
             "versions": json.dumps(versions()),
         },
     )
+
+
+def _kind_of(given: Given) -> dict[str, Any]:
+    """Return what sort of network a run is of, as :func:`dasknmf.fragmentation` puts controls beside networks."""
+    made = given.generated
+    if made is None:
+        return {"kind": "network"}
+    if made.origin:
+        return {"kind": f"null:{made.kind}", **given.about}
+    nested = made.kind == "sbm" and getattr(made, "structure", "") == "nested"
+    kind = "planted-nested" if nested else made.kind if made.kind == "soules" else "network"
+    return {"kind": kind, **given.about}
 
 
 def nested_tree(nested: xr.Dataset) -> xr.DataTree:

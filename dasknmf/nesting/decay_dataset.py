@@ -10,6 +10,7 @@ from dasknmf.errors import InputError
 from dasknmf.nesting.decay import decay_of
 from dasknmf.nesting.decay_variables import VARIABLES
 from dasknmf.nesting.forms import FORMS
+from dasknmf.results import FRAGMENTATION, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +84,7 @@ def decay_dataset(
             "restart": np.arange(max(run.restarts for run in runs)),
             "form": _words(list(FORMS)),
         },
-        attrs=attributes,
+        attrs={"format": FRAGMENTATION, "version": VERSION, **attributes},
     )
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.analysis.matching import match
 from dasknmf.errors import one_of
+from dasknmf.laboratory.assignment import partners
 from dasknmf.nesting.variables import BRANCHES
 
 if TYPE_CHECKING:
@@ -63,8 +63,9 @@ def loadings_of(model: Factors, branch: str) -> NDArray[np.float32]:
 
 
 def _with_partners(W: NDArray[np.float32], Ht: NDArray[np.float32]) -> NDArray[np.float32]:
-    cosines = cosines_of(W, Ht)
-    partner, _ = match(cosines)
+    found = partners((W, Ht)).partner_of
+    # a factor that is zero on a side has no partner but itself
+    partner = np.where(found >= 0, found, np.arange(len(found)))
     norms = [np.sqrt(np.diag(cross(side, side))) for side in (W, Ht)]
     assigned = norms[1][partner]
     both = (norms[0] > 0) & (assigned > 0)
