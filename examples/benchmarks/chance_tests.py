@@ -10,13 +10,15 @@ import numpy as np
 from scipy.stats import binom
 
 import dasknmf
-from dasknmf.analysis.matching import cosines, match
 from dasknmf.analysis.restarts import factors
 from dasknmf.laboratory.against import against_nulls
+from dasknmf.laboratory.assignment import partners
 from dasknmf.laboratory.crossing import crossed
+from dasknmf.laboratory.curvature import curvature_test
 from dasknmf.laboratory.factor_similarity import side_similarity
 from dasknmf.laboratory.orientation import orientation_of
 from dasknmf.laboratory.recurrence import recurrence_of
+from dasknmf.laboratory.relating import relations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,12 +113,6 @@ def pooled_restarts(one: Null, _: list[Null], __: np.random.Generator) -> np.nda
 # comparing factors within W
 
 
-def partners(model) -> np.ndarray:
-    """The rows of H assigned to the columns of W by their cosines."""
-    W, Ht = model
-    return match(cosines([W], [Ht], len(W)))[0]
-
-
 def unrelated(one: Null):
     """W of one network and H of another."""
     return one.fits[0][0], one.strangers[0][1]
@@ -132,7 +128,7 @@ def similarity_test(make: Callable, which: str, value: str) -> Callable:
 
     def p_values(one: Null, _: list[Null], rng: np.random.Generator) -> np.ndarray:
         model = make(one, rng)
-        return np.array([getattr(getattr(side_similarity(model, partners(model)), which), value)])
+        return np.array([getattr(getattr(side_similarity(model, partners(model).partner_of), which), value)])
 
     return p_values
 
@@ -140,7 +136,7 @@ def similarity_test(make: Callable, which: str, value: str) -> Callable:
 def verdict_unrelated(one: Null, _: list[Null], rng: np.random.Generator) -> np.ndarray:
     """0 where the sentence says that factors may be compared, 1 otherwise."""
     model = shuffled(unrelated(one), rng)
-    found = side_similarity(model, partners(model))
+    found = side_similarity(model, partners(model).partner_of)
     return np.array([float(not (found.index.enough or found.matched.enough))])
 
 
@@ -151,9 +147,9 @@ def measures(model) -> list[float]:
     """Return asymmetry, median cosine of partners, and how many factors are their own partner: a whole number."""
     W, Ht = model
     M = W.astype(float) @ Ht.T.astype(float)
-    to, values = match(cosines([W], [Ht], len(W)))
-    own = float((to == np.arange(len(to))).sum())
-    return [float(np.linalg.norm(M - M.T) / np.linalg.norm(M)), float(np.median(values)), own]
+    found = partners(model)
+    asymmetry = float(np.linalg.norm(M - M.T) / np.linalg.norm(M))
+    return [asymmetry, float(np.median(found.partner_cosine)), float(found.fixed_points)]
 
 
 def against(one: Null, everything: list[Null], rng: np.random.Generator) -> np.ndarray:
@@ -195,7 +191,28 @@ def verdicts(rank: int) -> float:
     return 0.0 if rank <= 4 else LEVEL
 
 
+def curvature_of_lines(one: Null, nulls: list[Null], rng: np.random.Generator) -> np.ndarray:
+    """The partner is a line of w, and noise that is as likely above it as below: columns w are those of the fit."""
+    del nulls
+    W = one.fits[0][0].astype(np.float64)
+    noise = 0.3 * W.mean() * rng.choice([-1.0, 1.0], W.shape) * rng.random(W.shape)
+    return np.array(
+        [
+            curvature_test(x, 0.7 * x + e, seed=int(rng.integers(2**31)))
+            for x, e in zip(W.T, noise.T, strict=True)
+        ]
+    )
+
+
+def curvature_of_fits(one: Null, nulls: list[Null], rng: np.random.Generator) -> np.ndarray:
+    del nulls
+    model = one.fits[0]
+    return relations(model, partners(model), seed=int(rng.integers(2**31)))["curvature_p"]
+
+
 TESTS = [
+    Test("curvature", "a line and even noise", "yes", full, curvature_of_lines),
+    Test("curvature", "W and H of a fit", "no: which are linear is not known", full, curvature_of_fits),
     Test("recurrence", "restarts, sides paired at random", "yes", full, recurrence_paired),
     Test(
         "recurrence",
