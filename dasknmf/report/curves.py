@@ -58,26 +58,27 @@ def looks(fragmentation: xr.Dataset) -> list[Look]:
 
 
 def short_names(names: list[str]) -> list[str]:
-    """Return names without folders, endings and the words that all of them begin or end with, if still different.
+    """Return names without folders, endings and the words that all of them have, if they still differ.
 
     Examples
     --------
-    >>> short_names(["runs/trrust core.zarr", "runs/trrust inner.zarr"])
+    >>> short_names(["runs/trrust.zarr relational core", "runs/trrust.zarr relational inner"])
     ['core', 'inner']
-    >>> short_names(["trrust relational partner core"])
-    ['trrust relational partner core']
+    >>> short_names(["runs/trrust.zarr relational core"])
+    ['trrust relational core']
     """
-    ends = [
-        name.rstrip("/").rsplit("/", 1)[-1].removesuffix(".zarr").removesuffix(".nested") for name in names
-    ]
-    words = [name.split() for name in (ends if len(set(ends)) == len(ends) else names)]
+    words = [[_plain_word(word) for word in name.split()] for name in names]
     if len(words) > 1:
-        while all(len(one) > 1 for one in words) and len({one[0] for one in words}) == 1:
-            words = [one[1:] for one in words]
-        while all(len(one) > 1 for one in words) and len({one[-1] for one in words}) == 1:
-            words = [one[:-1] for one in words]
+        shared = set.intersection(*map(set, words))
+        words = [[word for word in one if word not in shared] or one for one in words]
     made = [" ".join(one) for one in words]
     return made if len(set(made)) == len(made) else names
+
+
+def _plain_word(word: str) -> str:
+    last = word.rstrip("/").rsplit("/", 1)[-1]
+    comma = "," * last.endswith(",")
+    return last.rstrip(",").removesuffix(".zarr").removesuffix(".nested") + comma or word
 
 
 class Curve(NamedTuple):
@@ -141,9 +142,11 @@ def effect_names(fragmentation: xr.Dataset) -> list[str]:
         if not other:
             found.append(name)
         elif other != run:
-            found.append(f"{name} – {short.get(str(other), str(other))}")
+            one = short.get(str(other), str(other))
+            rest = [word for word in one.split() if word not in name.split()]
+            found.append(f"{name} – {' '.join(rest) or one}")
         elif cause == "nesting":
-            found.append(f"{name}: levels – fits of the network")
+            found.append(f"{name}: nested – direct")
         else:
             found.append(f"{name}: {branch} – {other_branch}")
     return found

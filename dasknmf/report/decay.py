@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ ROW, AROUND = 0.3, 1.1
 #: γ above so many bounds need an axis that is logarithmic beyond the bound.
 WIDE_RANGE = 8
 LETTERS = 8.5
+#: Letters of a line of a name.
+NAME = 34
 
 
 def plot_retention(fragmentation: xr.Dataset, *, ax: Axes | None = None, quantity: str | None = None) -> Axes:
@@ -49,11 +52,11 @@ def plot_retention(fragmentation: xr.Dataset, *, ax: Axes | None = None, quantit
 
     Notes
     -----
-    Large markers are means, small ones restarts, lines ρ_0 exp(−γ l), of which straight ones are what an exponential
-    is on this axis. Controls are grey, hollow and broken. A thin line leads from each line to its name.
+    Large markers are means, small ones restarts, thin straight lines ρ_0 exp(−γ l). Controls are grey, hollow and
+    broken. A hair leads from the end of each line to its name.
     """
     curves = curves_of(fragmentation, quantity)
-    ax = own_or_sized(ax, 8.5, max(4.4, 0.42 * len(curves) + 1.2))
+    ax = own_or_sized(ax, 8.5, max(4.4, 0.55 * len(curves) + 1.2))
     tiers = fragmentation["tier"].to_numpy()
     step = float(np.diff(tiers).min()) if len(tiers) > 1 else 1.0
     lowest, highest = np.inf, 0.0
@@ -67,8 +70,9 @@ def plot_retention(fragmentation: xr.Dataset, *, ax: Axes | None = None, quantit
             across = np.broadcast_to(x[:, None], each.shape)
             style = {**curve.look.points, "ms": 3, "mew": 0.6, "alpha": 0.5}
             ax.plot(across.ravel(), each.ravel(), ls="", zorder=2, **style)
-        ax.plot(x, kept, ls="", ms=6.5, mew=1.3, color=colour, zorder=3, **curve.look.points)
-        ax.plot(x, fitted, color=colour, lw=1.5, ls=curve.look.line, zorder=2.5, label=curve.name)
+        drawn = {"ls": curve.look.line, "lw": 1.5, "ms": 6.5, "mew": 1.3, **curve.look.points}
+        ax.plot(x, kept, color=colour, zorder=3, label=curve.name, **drawn)
+        ax.plot(x, fitted, color=colour, lw=0.8, alpha=0.7, zorder=2.5)
         seen = np.concatenate([kept, fitted])
         seen = seen[np.isfinite(seen) & (seen > 0)]
         lowest, highest = min(lowest, *seen, np.inf), max(highest, *seen, 0.0)
@@ -81,10 +85,16 @@ def plot_retention(fragmentation: xr.Dataset, *, ax: Axes | None = None, quantit
     ax.set_xlim(tiers[0] - 0.3 * step, tiers[-1] + 0.3 * step)
     ax.set_xlabel("level")
     ax.set_ylabel("ρ, share of what its rank could hold" if quantity is None else quantity)
-    ax.set_title("Retention by level" if quantity is None else quantity.capitalize(), loc="left")
+    what = "Retention" if quantity is None else quantity.capitalize()
+    ax.set_title(f"{what} by level; thin: $\\rho_0\\,e^{{-\\gamma l}}$", loc="left")
     plain(ax)
     _name_curves(ax, curves, tiers)
     return ax
+
+
+def _folded(name: str) -> str:
+    """Return a name on lines that leave room for what it names."""
+    return textwrap.fill(name, NAME, break_long_words=False, break_on_hyphens=False)
 
 
 def _plain_numbers(ax: Axes) -> None:
@@ -102,21 +112,22 @@ def _name_curves(ax: Axes, curves: list[Curve], tiers: Array) -> None:
     """Write to the right of the axes the name and γ of each run, with its marker and a thin line to where it ends."""
     settle(ax)
     tall = ax.bbox.height / ax.figure.dpi * POINTS_PER_INCH
-    two = 2.5 * LETTERS / tall
     ends = []
     for curve in curves:
-        line = curve.values["fitted"].to_numpy()
-        line = line if np.isfinite(line).any() else curve.values["kept"].to_numpy()
+        line = curve.values["kept"].to_numpy()
         last = int(np.flatnonzero(np.isfinite(line))[-1])
         at = ax.transAxes.inverted().transform(ax.transData.transform((tiers[last], max(line[last], 1e-300))))
         ends.append((float(np.clip(at[1], 0.0, 1.0)), float(at[0]), curve))
     ends.sort(key=lambda end: end[0])
-    for place, (y, x, curve) in zip(apart([end[0] for end in ends], [two] * len(ends)), ends, strict=True):
+    texts = [f"{_folded(curve.name)}\n{curve.interval()}" for *_, curve in ends]
+    heights = [1.3 * LETTERS * (text.count("\n") + 1) / tall for text in texts]
+    places = apart([end[0] for end in ends], heights)
+    for place, text, (y, x, curve) in zip(places, texts, ends, strict=True):
         style: dict[str, Any] = {"transform": ax.transAxes, "clip_on": False, "color": curve.look.colour}
         ax.plot([x, 1.0, 1.02], [y, y, place], lw=0.5, **style)
         ax.plot([1.035], [place], ls="", ms=6, mew=1.2, **style, **curve.look.points)
         ax.annotate(
-            f"{curve.name}\n{curve.interval()}",
+            text,
             (1.035, place),
             (7, 0),
             xycoords="axes fraction",
@@ -161,7 +172,7 @@ def plot_gamma(fragmentation: xr.Dataset, *, ax: Axes | None = None, quantity: s
         ends = [curve.number(name) for name in ("gamma", "gamma_low", "gamma_high")]
         _interval(ax, row, *ends, look=curve.look)
     _gamma_axis(ax, bound)
-    ax.set_yticks(range(len(curves)), [curve.name for curve in curves], size=LETTERS)
+    ax.set_yticks(range(len(curves)), [_folded(curve.name) for curve in curves], size=LETTERS)
     for row, curve in enumerate(curves):
         _beside(ax, row, str(curve.values["verdict"].item()))
     ax.set_ylim(len(curves) - 0.4, -0.6)
@@ -184,7 +195,7 @@ def _gamma_axis(ax: Axes, bound: float) -> None:
     if max(abs(low), abs(high)) <= WIDE_RANGE * bound:
         ax.set_xlim(min(low, -bound) - 0.2 * bound, max(high, 1.5 * bound) * 1.05)
         return
-    ax.set_xscale("symlog", linthresh=bound, linscale=0.7)
+    ax.set_xscale("symlog", linthresh=bound, linscale=1.0)
     start, end = min(low * 1.1, -0.5 * bound), high * 1.15
     ticks = [
         sign * size
@@ -239,7 +250,7 @@ def plot_attribution(fragmentation: xr.Dataset, *, ax: Axes | None = None) -> Ax
     Returns
     -------
     Axes
-        A row an effect, those of a cause together.
+        A row an effect, those of a cause together, which is named to the right.
 
     Raises
     ------
@@ -264,14 +275,12 @@ def plot_attribution(fragmentation: xr.Dataset, *, ax: Axes | None = None) -> Ax
         if own["effect_at_least"].item() == 1:
             ends[2] = np.inf
         _interval(ax, row, *ends, look=Look(*colours[cause], "-", filled=own["effect_paired"].item() == 1))
+        if row == 0 or causes[row - 1] != cause:
+            _beside(ax, row, cause)
         if row and causes[row - 1] != cause:
             ax.axhline(row - 0.5, color="#CCCCCC", lw=0.6)
     ax.axvline(0, color=INK, lw=0.9, zorder=0)
-    labels = [
-        f"{name}   {cause}" if row == 0 or causes[row - 1] != cause else f"{name}   "
-        for row, (name, cause) in enumerate(zip(called, causes, strict=True))
-    ]
-    ax.set_yticks(range(len(causes)), labels, size=LETTERS)
+    ax.set_yticks(range(len(causes)), called, size=LETTERS)
     ax.set_ylim(len(causes) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("how much larger γ is")
