@@ -46,7 +46,7 @@ def test_inertia_shows_predicted_pairs_by_rank_and_the_pairs_found_at_the_rank_o
     assert predicted.tolist() == symmetry["predicted_pairs"].values.tolist()
     found = labelled(ax, "found")
     assert [list(values) for values in found.get_data()] == [[7], [2]]
-    every = symmetry["by_fit"].sel(measure="pairs").values
+    every = symmetry["by_fit"].sel(measure="two_cycles").values
     assert found.get_label() == f"found at rank 7: 2 ({every.min():g} to {every.max():g} in 5 restarts)"
     (span,) = next(art for art in ax.collections if hasattr(art, "get_segments")).get_segments()
     assert span.tolist() == [[7, every.min()], [7, every.max()]]
