@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import hashlib
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,7 +193,9 @@ def _examine(
     parts = KeptParts(
         running.checkpoint, identity, resume=running.resume, storage_options=running.storage_options
     )
-    refits = Refits(network, model, run, running, parts, asked["seed"])
+    # its checkpoint is a folder of parts, not one of these runs
+    plain = replace(running, checkpoint=None, resume=False)
+    refits = Refits(network, model, run, plain, parts, asked["seed"])
     whole_set = first
     if len(first.restarts) == 1 and asked["restarts"] and is_seeded(model.solver):
         more = refits.restarts(asked["restarts"], taken=seeds_of(first.fit))
@@ -200,7 +203,7 @@ def _examine(
     found = partners(first.own.model)
     pairs = pairs_of(found.partner_of)
     sets = leading_genes(first.own.model, pairs, top=asked["top"])
-    facts = network_facts(network, first.fit, genes=genes_between(sets), execution=running)
+    facts = network_facts(network, first.fit, genes=genes_between(sets), execution=plain)
     k = len(found.partner_of)
     limits = bounds(facts.values, facts.sum_of_squares, k, errors=facts.errors)
     nulls = refits.nulls(asked["nulls"], asked["kinds"])
@@ -211,7 +214,7 @@ def _examine(
     by_fit = _by_fit(whole_set, facts, recurrence)
     price = None
     if asked["price"] and "weights" not in first.fit.attrs:
-        price = price_of_symmetry(network, first.fit, bounds=limits, execution=running)
+        price = _price(network, first, limits, plain, parts)
     if not running.keep_checkpoint:
         parts.remove()
     return Examination(
@@ -256,3 +259,18 @@ def _by_fit(given: Examined, facts: NetworkFacts, recurrence: Recurrence) -> NDA
         defect = inertia_defect(found["two_cycles"], facts.values, k)
         columns.append([*found.values(), defect, similar])
     return np.array(columns).T
+
+
+def _price(network: Any, given: Examined, limits: Bounds, running: Execution, parts: KeptParts) -> Price:
+    """Return the price of symmetry, which is kept, as it takes the longest of what is done once."""
+    # it begins from the factors themselves
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(side).tobytes() for side in given.own.model))
+    name = f"price-{digest.hexdigest()[:16]}"
+    part = parts.get(name)
+    if part is not None:
+        content, arrays = part
+        return Price(tuple(content["models"]), note=content["note"], **arrays)
+    price = price_of_symmetry(network, given.fit, bounds=limits, execution=running)
+    arrays = {one: getattr(price, one) for one in ("errors", "bounds", "gives_up", "predicted")}
+    parts.put(name, {"models": list(price.models), "note": price.note}, arrays)
+    return price

@@ -1,4 +1,4 @@
-"""Why W is not Hᵀ, in one sentence."""
+"""Why W is not Hᵀ, in a sentence."""
 
 from __future__ import annotations
 
@@ -13,8 +13,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: Shuffled networks from which on a one-sided p can be 5 %.
+ENOUGH_NULLS = 19
+LEVEL = 0.05
+
+
 def verdict_of(found: xr.Dataset) -> str:
-    """Return in one sentence why W is not Hᵀ here."""
+    """Return in a sentence why W is not Hᵀ here, and in another whether shuffled networks do as well."""
+    return _why(found) + _chance(found)
+
+
+def _chance(found: xr.Dataset) -> str:
+    """Return a warning where the cosines of partners are not larger than those of shuffled networks."""
+    if by_construction(found) or "kind" not in found.dims or "shuffle" not in found["kind"].to_numpy():
+        return ""
+    p = float(found["p_symmetric"].sel(measure="cosine", kind="shuffle"))
+    nulls = int((found["null_kind"].to_numpy().astype(str) == "shuffle").sum())
+    if nulls < ENOUGH_NULLS or not p > LEVEL:
+        return ""
+    return (
+        f" Factors of shuffled networks are as like their partners (one-sided p = {p:.2g} of {nulls}), so that by "
+        "cosines alone this may be chance."
+    )
+
+
+def _why(found: xr.Dataset) -> str:
     counts = counts_of(found)
     k, resolved = found.sizes["factor"], counts["module"] + counts["pair"]
     said = by_construction(found)
