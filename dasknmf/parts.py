@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Of the files; a part of another version is not read.
 VERSION = 1
+#: What the files of parts end with, by which a folder that holds anything else is told, which is never removed.
+ENDING = ".part.npz"
 
 
 class KeptParts:
@@ -49,7 +51,7 @@ class KeptParts:
     Raises
     ------
     InputError
-        If no folder can be there.
+        If no folder can be there, or the one that is there holds anything else: it is removed at the end.
 
     Examples
     --------
@@ -74,11 +76,20 @@ class KeptParts:
         self.identity = json.loads(json.dumps(identity))
         self.resume = resume
         self.storage_options = read_storage_options() if storage_options is None else storage_options
-        if self.folder is not None and not is_remote(self.folder):
+        if self.folder is None:
+            return
+        if not is_remote(self.folder):
             require_folder(self.folder)
             if local_path(self.folder).is_file():
                 msg = f"checkpoint {self.folder} is a file; this analysis keeps a folder: name another place"
                 raise InputError(msg)
+        other = [name for name in self._names() if not name.endswith(ENDING) and ".partial-" not in name]
+        if other:
+            msg = (
+                f"checkpoint {self.folder} is a folder with other things in it, such as {other[0]}, and would be "
+                "removed when all is done; name one that is not there yet"
+            )
+            raise InputError(msg)
 
     def get(self, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         """Return the plain values and the arrays of a part, if it is there and parts are to be read.
@@ -130,7 +141,18 @@ class KeptParts:
             remove(self.folder, storage_options=self.storage_options)
 
     def _place(self, name: str) -> str:
-        return f"{self.folder}/{name}.npz"
+        return f"{self.folder}/{name}{ENDING}"
+
+    def _names(self) -> list[str]:
+        """Return the names of what is in the folder."""
+        if self.folder is None or not exists(self.folder, storage_options=self.storage_options):
+            return []
+        if not is_remote(self.folder):
+            return sorted(inside.name for inside in local_path(self.folder).iterdir())
+        import fsspec
+
+        filesystem, path = fsspec.core.url_to_fs(self.folder, **self.storage_options)
+        return sorted(str(name).rsplit("/", 1)[-1] for name in filesystem.ls(path, detail=False))
 
     def _read(self, place: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, NDArray[Any]]]:
         import fsspec

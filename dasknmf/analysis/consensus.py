@@ -206,9 +206,17 @@ def consensus(
             "restarts": len(names),
             "threshold": threshold,
             "bootstrap_seed": seed,
+            # so that nobody takes one of them for a further restart
+            **_seeds(list(restarts.values())),
             "relative_error": medoid.attrs.get("relative_error", np.nan) if method == "medoid" else np.nan,
         },
     )
+
+
+def _seeds(fits: list[xr.Dataset]) -> dict[str, str]:
+    if not all("seed" in fit.attrs for fit in fits):
+        return {}
+    return {"seeds": ", ".join(str(int(fit.attrs["seed"])) for fit in fits)}
 
 
 def missing_from(consensus: xr.Dataset) -> dict[int, list[str]]:

@@ -92,6 +92,7 @@ def symmetry(
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
     require_folders(figure, scatter, table, pair_file, measure_file)
+    _require_drawable(figure, scatter)
     fits = _chosen(load(fit, storage_options=storage), models, fit)
     place = checkpoint or checkpoint_beside(output)
     running = {name: options.pop(name) for name in RUNNING}
@@ -139,6 +140,14 @@ def _chosen(loaded: Any, models: list[str] | None, place: str) -> Any:
         msg = f"{place} has no model '{unknown[0]}'; there are: {', '.join(names)}"
         raise InputError(msg)
     return {name: loaded[name].to_dataset() for name in models or names}
+
+
+def _require_drawable(*files: str | None) -> None:
+    """Refuse figures in a format that nobody writes, before long work."""
+    for file in files:
+        if file is not None and not file.lower().endswith((".png", ".svg", ".pdf")):
+            msg = f"figure {file}: end its name in .png, .svg or .pdf"
+            raise InputError(msg)
 
 
 def _draw(found: Any, fits: Any, figure: str | None, scatter: str | None) -> list[str]:
@@ -205,7 +214,7 @@ def compare(
 ) -> None:
     """Put algorithms side by side on NETWORK, its nulls and a planted one: correlation, linearity and slopes."""
     from dasknmf.comparing.comparison import compare as run
-    from dasknmf.comparing.comparison import comparison_table
+    from dasknmf.comparing.tables import comparison_table
     from dasknmf.execution import Execution, checkpoint_beside
     from dasknmf.progress import progress_listener
     from dasknmf.results import save
@@ -214,6 +223,7 @@ def compare(
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
     require_folders(figure, table)
+    _require_drawable(figure)
     place = checkpoint or checkpoint_beside(output)
     running = {name: options.pop(name) for name in RUNNING}
     if options["iterations"] is None:

@@ -13,6 +13,7 @@ from dasknmf.analysis.restarts import factors
 from dasknmf.analysis.stability import interval_of_means
 from dasknmf.comparing.claims import claims_of
 from dasknmf.comparing.networks import GIVEN, check_kinds, network_of
+from dasknmf.comparing.tables import CRITERIA, places
 from dasknmf.errors import InputError, whole
 from dasknmf.events import StageAdvanced
 from dasknmf.execution import Execution
@@ -21,7 +22,8 @@ from dasknmf.laboratory.measuring import MEASURES, measures
 from dasknmf.matrices import as_matrix
 from dasknmf.mixed import shared_options
 from dasknmf.models import nmf_many
-from dasknmf.options import ModelOptions, RunOptions, split_options
+from dasknmf.options import RANDOM, ModelOptions, RunOptions, split_options
+from dasknmf.parameters import lacking
 from dasknmf.parts import KeptParts
 from dasknmf.progress import silent
 from dasknmf.results import COMPARISON, VERSION, versions
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
     from dasknmf.matrices import Given
 
 SOLVERS = ("hals", "mu", "bpp", "brunet", "cogaps", "symline", "svd", "spectral")
-#: By which solvers are put in order on each network, and whether large is good.
-CRITERIA = {"pearson": True, "linearity": True, "own_slope_dispersion": False, "relative_error": False}
 ABOUT = {
     "relative_error": "‖A − WH‖ / ‖A‖, computed on A in float64",
     "converged": "1 where a fit stopped by itself",
@@ -60,8 +60,11 @@ class Asked:
     def models(self, seed: int) -> list[ModelOptions]:
         """Return a model of each solver, all of one seed and random start."""
         found = []
+        # what none of them has is refused where a model is made
+        nobody = set.intersection(*(set(lacking(solver)) for solver in self.solvers))
+        unshared = {name: self.of_model[name] for name in nobody if name in self.of_model}
         for solver in self.solvers:
-            given = {"seed": seed, **shared_options(solver, self.of_model)}
+            given = {"seed": seed, **shared_options(solver, self.of_model), **unshared}
             if not is_direct(solver):
                 given.setdefault("init", "random_acol")
             if not is_seeded(solver):
@@ -134,7 +137,7 @@ def compare(
         raise InputError(msg)
     running = execution or Execution(**of_execution)
     of_model, run = split_options(options)
-    names = (solvers,) if isinstance(solvers, str) else tuple(dict.fromkeys(solvers))
+    names = _checked_solvers(solvers, of_model)
     asked = Asked(
         whole("n_components", n_components, least=1),
         names,
@@ -156,6 +159,28 @@ def compare(
     if not running.keep_checkpoint:
         parts.remove()
     return _dataset(rows, given, asked)
+
+
+def _checked_solvers(solvers: Sequence[str], of_model: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return solvers, each once.
+
+    Raises
+    ------
+    InputError
+        If there is none, or options would make all restarts one.
+    """
+    names = (solvers,) if isinstance(solvers, str) else tuple(dict.fromkeys(solvers))
+    if not names:
+        msg = "solvers: there is none; give at least one of: dasknmf solvers"
+        raise InputError(msg)
+    if "solver" in of_model:
+        msg = f"solver={of_model['solver']!r}: compare takes several, solvers=[…]"
+        raise InputError(msg)
+    start = of_model.get("init", "random_acol")
+    if start not in RANDOM:
+        msg = f"init={start!r}: every restart would begin alike; use one of: {', '.join(RANDOM)}"
+        raise InputError(msg)
+    return names
 
 
 def _restarts(
@@ -225,7 +250,7 @@ def _dataset(rows: list[list[dict[str, dict[str, float]]]], given: Given, asked:
             for place, end in enumerate(("low", "high")):
                 made = np.array([[pair[place][0] for pair in kind] for kind in ends])
                 data[f"{name}_{end}"] = (dims[:2], made, {"long_name": f"{end} end, 95 % over restarts"})
-    data["place"] = (("criterion", *dims[:2]), _places(table), {"long_name": ABOUT["place"]})
+    data["place"] = (("criterion", *dims[:2]), places(table), {"long_name": ABOUT["place"]})
     found = xr.Dataset(
         data,
         coords={
@@ -252,56 +277,3 @@ def _dataset(rows: list[list[dict[str, dict[str, float]]]], given: Given, asked:
         claim_verdict=("number", np.array([one.verdict for one in judged], dtype=object)),
         claim_evidence=("number", np.array([one.evidence for one in judged], dtype=object)),
     ).assign_coords(number=np.arange(1, len(judged) + 1))
-
-
-def _places(table: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the mean place of each solver by each criterion, shape (criteria, networks, solvers)."""
-    from scipy.stats import rankdata
-
-    found = []
-    for name, large in CRITERIA.items():
-        values = -table[name] if large else table[name]
-        ranks = rankdata(values, axis=1, nan_policy="omit")
-        found.append(np.where(np.isnan(values), np.nan, ranks).mean(axis=2))
-    return np.array(found)
-
-
-def comparison_table(comparison: xr.Dataset) -> Any:
-    """Return one row for each kind of network and solver: correlation, linearity and dispersion of slopes.
-
-    Parameters
-    ----------
-    comparison : Dataset
-        What :func:`compare` returned.
-
-    Returns
-    -------
-    DataFrame
-        Means over restarts, with ``_low`` and ``_high``, and mean places by criterion.
-    """
-    import pandas as pd
-
-    shown = (
-        "relative_error",
-        "pearson_index",
-        "pearson",
-        "spearman",
-        "linearity",
-        "own_slope_dispersion",
-        "own_slope_dispersion_index",
-        "slope_dispersion",
-        "involution_defect",
-        "asymmetry",
-        "two_cycles",
-    )
-    columns: dict[str, Any] = {}
-    for name in shown:
-        columns[name] = comparison[name].mean("restart").to_numpy().ravel()
-        for end in ("low", "high"):
-            columns[f"{name}_{end}"] = comparison[f"{name}_{end}"].to_numpy().ravel()
-    for name in comparison["criterion"].to_numpy():
-        columns[f"place_{name}"] = comparison["place"].sel(criterion=name).to_numpy().ravel()
-    index = pd.MultiIndex.from_product(
-        [comparison["network"].to_numpy(), comparison["solver"].to_numpy()], names=["network", "solver"]
-    )
-    return pd.DataFrame(columns, index=index)

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from dasknmf.storage import StorageOptions
 
 GIVEN = "network"
-#: Kinds without structure, and with.
+#: Kinds without structure.
 RANDOM = ("shuffle", "uniform")
-STRUCTURED = (GIVEN, "planted", "degree")
 KINDS = (GIVEN, "shuffle", "degree", "uniform", "planted")
 #: Genes of a planted network, which is dense, at most: 64 MiB of tiles.
 MOST_PLANTED = 4096

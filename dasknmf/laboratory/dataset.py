@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.analysis.stability import interval_of_means
+from dasknmf.laboratory.beyond import EVERY
 from dasknmf.laboratory.inertia import inertia, model_inertia
 from dasknmf.laboratory.limits import negative_mass
-from dasknmf.laboratory.measuring import MEASURES, interval_over_factors
+from dasknmf.laboratory.measuring import interval_over_factors
 from dasknmf.laboratory.mirroring import advised_rank, mirrors, splits
-from dasknmf.laboratory.sentences import sentences_of, verdict_of
+from dasknmf.laboratory.sentences import sentences_of
 from dasknmf.laboratory.variables import VARIABLES
+from dasknmf.laboratory.verdict import verdict_of
 from dasknmf.results import SYMMETRY, VERSION, versions
 
 if TYPE_CHECKING:
@@ -83,13 +85,16 @@ def _coordinates(made: Examination, data: dict[str, Any]) -> dict[str, Any]:
         "side": _names("W", "H"),
         "top": np.arange(1, made.top + 1),
         "fit": _names(*(one.name for one in made.given.restarts)),
-        "measure": _names(*MEASURES),
+        "measure": _names(*EVERY),
         "eigenpair": np.arange(1, len(made.facts.values) + 1),
         "rank": np.arange(1, len(data["splits"]) + 1),
         "alignment": _names("index", "matched"),
+        "pair": np.arange(len(made.blocks.pair_first)),
+        "entry": np.arange(len(made.blocks.entry_pair)),
     }
     if made.nulls.kinds:
         coordinates["kind"] = _names(*made.against.kinds)
+        coordinates["null"] = np.arange(len(made.nulls.kinds))
     if made.price is not None:
         coordinates["model"] = _names(*made.price.models)
     return coordinates
@@ -154,10 +159,11 @@ def _measured(made: Examination) -> dict[str, Any]:
         low, high = interval_of_means(made.by_fit.T)
     else:
         ends = interval_over_factors(made.given.own.model, made.given.own.gauge, found=made.found)
-        low, high = np.array([ends.get(name, (np.nan, np.nan)) for name in MEASURES]).T
+        low, high = np.array([ends.get(name, (np.nan, np.nan)) for name in EVERY]).T
     found = {
         "measured": own,
-        "gauge_free": np.array([one.gauge_free for one in MEASURES.values()]),
+        "mean": made.by_fit.mean(axis=1),
+        "gauge_free": np.array([one.gauge_free for one in EVERY.values()]),
         "by_fit": made.by_fit,
         "low": low,
         "high": high,
@@ -184,8 +190,8 @@ def _measured(made: Examination) -> dict[str, Any]:
 def _one_sided(made: Examination) -> NDArray[np.float64]:
     """Return (1 + nulls at least as far to the symmetric side) / (1 + nulls), of measures that have such a side."""
     labels = np.array(made.nulls.kinds, dtype=object)
-    found = np.full((len(MEASURES), len(made.against.kinds)), np.nan)
-    for row, one in enumerate(MEASURES.values()):
+    found = np.full((len(EVERY), len(made.against.kinds)), np.nan)
+    for row, one in enumerate(EVERY.values()):
         value = made.by_fit[row, made.given.reference]
         if one.symmetric_when_large is None or np.isnan(value):
             continue
@@ -222,9 +228,7 @@ def _spectrum(made: Examination) -> tuple[dict[str, Any], dict[str, Any]]:
         "negative_mass": mass.share,
         "negative_mass_low": mass.low,
         "negative_mass_high": mass.high,
-        "bound_wh": made.limits.relative("wh"),
-        "bound_wwt": made.limits.relative("wwt"),
-        "price_predicted": made.limits.price,
+        **_bounds(made),
     }
     if k <= len(ranks):
         advice = advised_rank(k, apart)
@@ -236,6 +240,19 @@ def _spectrum(made: Examination) -> tuple[dict[str, Any], dict[str, Any]]:
             "inertia_defect": int(pairs - law.predicted[k - 1]),
         }
     return variables, attributes
+
+
+def _bounds(made: Examination) -> dict[str, float]:
+    """Return what no model can beat; nan where the objective is not of all of A, so that one may."""
+    attributes = made.given.fit.attrs
+    if attributes.get("diagonal", "keep") != "keep" or "weights" in attributes:
+        return dict.fromkeys(("bound_wh", "bound_wwt", "price_predicted"), float("nan"))
+    limits = made.limits
+    return {
+        "bound_wh": limits.relative("wh"),
+        "bound_wwt": limits.relative("wwt"),
+        "price_predicted": limits.price,
+    }
 
 
 def _blocks(made: Examination) -> dict[str, Any]:
@@ -271,7 +288,11 @@ def _attributes(made: Examination, asked: dict[str, Any]) -> dict[str, Any]:
         "orientation_pooled_p": orientation.pooled_p,
         "recurrence_pairings": made.recurrence.pairings,
         "within_w_verdict": made.similarity.verdict,
-        "smallest_null_p": float(made.against.smallest_p.max(initial=0.0)) if made.nulls.kinds else 1.0,
+        "interval_of": "the mean over restarts"
+        if made.by_fit.shape[1] >= FEWEST
+        else "this fit over its factors",
+        # by the kind of which there are fewest, and the measure that all of its fits have
+        "smallest_null_p": float(made.against.smallest_p.min(axis=0).max()) if made.nulls.kinds else 1.0,
         **(made.price.attributes if made.price is not None else {}),
         **plain,
         "versions": json.dumps(versions()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from dasknmf.errors import InputError, whole
 from dasknmf.execution import Execution
 from dasknmf.laboratory.against import Against, against_nulls
 from dasknmf.laboratory.assignment import Partners, classes, partners
+from dasknmf.laboratory.beyond import inertia_defect
 from dasknmf.laboratory.blocks import Blocks, blocks, genes_between, leading_genes, pairs_of
 from dasknmf.laboratory.cause import causes
 from dasknmf.laboratory.crossing import crossed
@@ -154,18 +156,25 @@ def symmetry(
     running = execution or Execution(**of_execution)
     first = examined(fits)
     given = as_matrix(network, storage_options=running.storage_options)
-    _check(first, given)
+    _check(first, given, asked)
     made = _examine(first, given, network, asked, running)
     return symmetry_dataset(made, asked)
 
 
-def _check(given: Examined, network: Given) -> None:
-    """Refuse fits of another network than the one that is given."""
+def _check(given: Examined, network: Given, asked: dict[str, Any]) -> None:
+    """Refuse fits of another network than the one that is given, and refits that could not be like them."""
     was = given.fit.attrs.get("network_checksum")
     if was is not None and was != network.checksum:
         msg = (
             f"the fit is of a network with checksum {was}, {network.name} has {network.checksum}; give the network "
             "that was factorized, or fit this one"
+        )
+        raise InputError(msg)
+    refits = asked["nulls"] or (asked["restarts"] and len(given.restarts) == 1)
+    if "weights" in given.fit.attrs and refits:
+        msg = (
+            "the fit has weights of entries, or missing ones, which restarts and null networks made here would not "
+            "have; use restarts=0 and nulls=0, and give restarts as fits: several of dasknmf.nmf with these weights"
         )
         raise InputError(msg)
 
@@ -184,17 +193,17 @@ def _examine(
     parts = KeptParts(
         running.checkpoint, identity, resume=running.resume, storage_options=running.storage_options
     )
-    refits = Refits(network, model, run, running, parts, asked["seed"])
-    # the checkpoint is of fits; what follows them is short, or is kept as a part
-    once = replace(running, checkpoint=None, resume=False)
+    # its checkpoint is a folder of parts, not one of these runs
+    plain = replace(running, checkpoint=None, resume=False)
+    refits = Refits(network, model, run, plain, parts, asked["seed"])
     whole_set = first
     if len(first.restarts) == 1 and asked["restarts"] and is_seeded(model.solver):
-        taken = seeds_of([first.fit])
-        whole_set = with_restarts(first, refits.restarts(asked["restarts"], taken=taken))
+        more = refits.restarts(asked["restarts"], taken=seeds_of(first.fit))
+        whole_set = with_restarts(first, more)
     found = partners(first.own.model)
     pairs = pairs_of(found.partner_of)
     sets = leading_genes(first.own.model, pairs, top=asked["top"])
-    facts = network_facts(network, first.fit, genes=genes_between(sets), execution=once)
+    facts = network_facts(network, first.fit, genes=genes_between(sets), execution=plain)
     k = len(found.partner_of)
     limits = bounds(facts.values, facts.sum_of_squares, k, errors=facts.errors)
     nulls = refits.nulls(asked["nulls"], asked["kinds"])
@@ -202,10 +211,10 @@ def _examine(
     kinds = classes(found, threshold.cosine)
     sides = crossed(first.own.model, [one.model for one in whole_set.others])
     recurrence = recurrence_of(sides, seed=asked["seed"])
-    by_fit = np.array([list(measures(one.model, one.gauge).values()) for one in whole_set.restarts]).T
+    by_fit = _by_fit(whole_set, facts, recurrence)
     price = None
     if asked["price"] and "weights" not in first.fit.attrs:
-        price = price_of_symmetry(network, first.fit, bounds=limits, execution=once)
+        price = _price(network, first, limits, plain, parts)
     if not running.keep_checkpoint:
         parts.remove()
     return Examination(
@@ -233,3 +242,35 @@ def _examine(
         price=price,
         top=asked["top"],
     )
+
+
+def _by_fit(given: Examined, facts: NetworkFacts, recurrence: Recurrence) -> NDArray[np.float64]:
+    """Return every measure of every restart, shape (measures, restarts)."""
+    k = given.own.model[0].shape[1]
+    # of the fit that is described, and of each other one with it
+    again = np.full(len(given.restarts), np.nan)
+    if given.others:
+        with_it = np.median(recurrence.matched, axis=0)
+        again[np.arange(len(again)) != given.reference] = with_it
+        again[given.reference] = with_it.mean()
+    columns = []
+    for one, similar in zip(given.restarts, again, strict=True):
+        found = measures(one.model, one.gauge)
+        defect = inertia_defect(found["two_cycles"], facts.values, k)
+        columns.append([*found.values(), defect, similar])
+    return np.array(columns).T
+
+
+def _price(network: Any, given: Examined, limits: Bounds, running: Execution, parts: KeptParts) -> Price:
+    """Return the price of symmetry, which is kept, as it takes the longest of what is done once."""
+    # it begins from the factors themselves
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(side).tobytes() for side in given.own.model))
+    name = f"price-{digest.hexdigest()[:16]}"
+    part = parts.get(name)
+    if part is not None:
+        content, arrays = part
+        return Price(tuple(content["models"]), note=content["note"], **arrays)
+    price = price_of_symmetry(network, given.fit, bounds=limits, execution=running)
+    arrays = {one: getattr(price, one) for one in ("errors", "bounds", "gives_up", "predicted")}
+    parts.put(name, {"models": list(price.models), "note": price.note}, arrays)
+    return price

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,20 @@ from dasknmf.analysis.restarts import agreed, factors, named
 from dasknmf.analysis.stability import restart_stability
 from dasknmf.errors import InputError
 from dasknmf.options import ModelOptions, RunOptions
+from dasknmf.results import SURVEY
 from dasknmf.solvers import is_direct, is_seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import xarray as xr
     from numpy.typing import NDArray
 
     from dasknmf.analysis.matching import Factors
+
+
+#: Solvers that end with W ∝ Hᵀ whatever the network is: nothing can be learnt of W and Hᵀ from them.
+ALWAYS_SYMMETRIC = frozenset({"symline", "symmu", "symhals", "symkl", "anls-sym"})
+#: Of the attributes of restarts, those that must agree.
+ALIKE = ("network_checksum", "solver", "diagonal", "weights_checksum")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +39,15 @@ class Restart:
     name : str
     model : (W, Ht), shapes (n, k)
         Its factors, balanced, float32.
-    gauge : ndarray, shape (k,)
-        ‖w_j‖ / ‖h_j‖ as the algorithm left them; nan where a factor is zero.
+    gauge : ndarray, shape (k,), or None
+        ‖w_j‖ / ‖h_j‖ as the algorithm left them, nan where a factor is zero; None where that is not known.
     relative_error : float
         On A.
     """
 
     name: str
     model: Factors
-    gauge: NDArray[np.float64]
+    gauge: NDArray[np.float64] | None
     relative_error: float
 
     @classmethod
@@ -52,12 +58,13 @@ class Restart:
     @classmethod
     def kept(cls, name: str, content: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Restart:
         """Return what was kept."""
-        return cls(name, (arrays["W"], arrays["Ht"]), arrays["gauge"], float(content["relative_error"]))
+        return cls(name, (arrays["W"], arrays["Ht"]), arrays.get("gauge"), float(content["relative_error"]))
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What is to be kept."""
-        return {"W": self.model[0], "Ht": self.model[1], "gauge": self.gauge}
+        kept = {"W": self.model[0], "Ht": self.model[1]}
+        return kept if self.gauge is None else {**kept, "gauge": self.gauge}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,32 +110,49 @@ def examined(fits: Any) -> Examined:
     InputError
         If they are not fits, or of several ranks, solvers or networks, or have signs.
     """
-    import xarray as xr
-
-    if isinstance(fits, xr.Dataset):
-        given = {_name(fits): fits}
-    else:
-        given = dict(fits) if isinstance(fits, dict) else named(fits)
+    given = _given_fits(fits)
     agreed(given)
-    solvers = sorted({str(fit.attrs.get("solver", "unknown")) for fit in given.values()})
-    if len(solvers) > 1:
-        msg = (
-            f"fits of solvers {', '.join(solvers)}; give restarts of one, and put several side by side with "
-            "dasknmf.compare"
-        )
-        raise InputError(msg)
+    for name in ALIKE:
+        values = sorted({str(fit.attrs.get(name, "none")) for fit in given.values()})
+        if len(values) > 1 and name == "solver":
+            msg = (
+                f"fits of solvers {', '.join(values)}; give restarts of one, and put several side by side with "
+                "dasknmf.compare"
+            )
+            raise InputError(msg)
+        if len(values) > 1:
+            msg = f"fits differ in their {name}: {', '.join(values)}; give restarts of one network and one objective"
+            raise InputError(msg)
+    solver = str(next(iter(given.values())).attrs.get("solver", "unknown"))
     for name, fit in given.items():
         if fit.attrs.get("signed") or any((side < 0).any() for side in loadings(fit).values()):
-            msg = f"'{name}' has factors with signs (solver '{solvers[0]}'); needs a non-negative fit, such as hals"
+            msg = (
+                f"'{name}' has factors with signs (solver '{solver}'); needs a non-negative fit, such as hals"
+            )
             raise InputError(msg)
     restarts = [Restart.of(name, fit) for name, fit in given.items()]
     reference = medoid([one.model for one in restarts])
     return Examined(restarts, reference, list(given.values())[reference])
 
 
-def seeds_of(fits: Sequence[xr.Dataset]) -> list[int]:
-    """Return the seeds of fits from random starts, which a further restart must not take again."""
-    return [int(fit.attrs["seed"]) for fit in fits if str(fit.attrs.get("init", "")).startswith("random")]
+def seeds_of(fit: xr.Dataset) -> set[int]:
+    """Return the seeds that a fit, or the restarts of a consensus, began from: a further restart must not.
+
+    Examples
+    --------
+    >>> import dasknmf, numpy as np
+    >>> fit = dasknmf.nmf(np.ones((4, 4)), 1, init="random", seed=3)
+    >>> seeds_of(fit), seeds_of(dasknmf.nmf(np.ones((4, 4)), 1, seed=3))
+    ({3}, set())
+    """
+    attributes = fit.attrs
+    drawn = is_direct(str(attributes.get("solver"))) or str(attributes.get("init", "")).startswith("random")
+    if not drawn:
+        return set()
+    if "seeds" in attributes:
+        return {int(seed) for seed in str(attributes["seeds"]).split(", ")}
+    first = int(attributes.get("seed", 0))
+    return set(range(first, first + int(attributes.get("restarts", 1))))
 
 
 def with_restarts(first: Examined, more: Sequence[Restart]) -> Examined:
@@ -144,10 +168,10 @@ def medoid(models: Sequence[Factors]) -> int:
     return int(np.nan_to_num(stability.per_restart).argmax())
 
 
-def gauge_of(fit: xr.Dataset) -> NDArray[np.float64]:
-    """Return ‖w_j‖ / ‖h_j‖ as the algorithm left them; 1 where a fit does not say."""
-    if "gauge" not in fit:
-        return np.ones(fit.sizes["factor"])
+def gauge_of(fit: xr.Dataset) -> NDArray[np.float64] | None:
+    """Return ‖w_j‖ / ‖h_j‖ as the algorithm left them; None where a fit does not say, or has only balanced ones."""
+    if "gauge" not in fit or "consensus" in fit.attrs:
+        return None
     return np.asarray(fit["gauge"].to_numpy(), dtype=np.float64)
 
 
@@ -205,6 +229,39 @@ def restart_options(model: ModelOptions, seeds: Sequence[int]) -> list[ModelOpti
     # one of random start says how its restarts start
     start = model.init if is_direct(model.solver) or model.init == "random" else "random_acol"
     return [replace(model, seed=seed, init=start) for seed in seeds]
+
+
+def _given_fits(fits: Any) -> dict[str, xr.Dataset]:
+    """Return fits by name.
+
+    Raises
+    ------
+    InputError
+        If there are none, or something else.
+    """
+    import xarray as xr
+
+    if isinstance(fits, xr.Dataset):
+        if fits.attrs.get("format") == SURVEY:
+            msg = "a survey has fits of many ranks; give one: dasknmf.survey_fit(survey, rank)"
+            raise InputError(msg)
+        loadings(fits)
+        return {_name(fits): fits}
+    if not isinstance(fits, (xr.DataTree, Mapping, Sequence)) or isinstance(fits, str):
+        msg = (
+            f"fits: {type(fits).__name__} was given; needs what dasknmf.nmf, nmf_many, survey_fit or load returned, or "
+            "a list of them"
+        )
+        raise InputError(msg)
+    given = dict(fits) if isinstance(fits, Mapping) and not isinstance(fits, xr.DataTree) else named(fits)
+    for name, fit in given.items():
+        if not isinstance(fit, xr.Dataset):
+            msg = f"fits: '{name}' is a {type(fit).__name__}; needs what dasknmf.nmf returned"
+            raise InputError(msg)
+    if not given:
+        msg = "fits: there is none; give what dasknmf.nmf returned, or a list of it"
+        raise InputError(msg)
+    return given
 
 
 def _name(fit: xr.Dataset) -> str:

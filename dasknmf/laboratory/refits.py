@@ -12,22 +12,24 @@ from dasknmf.analysis.restarts import factors
 from dasknmf.errors import InputError
 from dasknmf.events import StageAdvanced
 from dasknmf.laboratory.assignment import partners
+from dasknmf.laboratory.beyond import EVERY, inertia_defect, recurrence_with
 from dasknmf.laboratory.fits import Restart, gauge_of, restart_options
-from dasknmf.laboratory.measuring import MEASURES, measures
+from dasknmf.laboratory.measuring import measures
 from dasknmf.models import nmf_many
 from dasknmf.null_models import null_network
+from dasknmf.options import ModelOptions
 from dasknmf.progress import silent
-from dasknmf.solvers import is_seeded
+from dasknmf.solvers import is_direct, is_seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     import xarray as xr
     from numpy.typing import NDArray
 
     from dasknmf.execution import Execution
     from dasknmf.generated.network import GeneratedNetwork
-    from dasknmf.options import ModelOptions, RunOptions
+    from dasknmf.options import RunOptions
     from dasknmf.parts import KeptParts
 
 #: What a network may be put beside.
@@ -43,9 +45,9 @@ class NullFits:
     kinds : list of str, length B
         Which null model each network is of.
     by_null : ndarray, shape (measures, B)
-        :data:`dasknmf.laboratory.measuring.MEASURES` of each fit, in their order.
+        :data:`dasknmf.laboratory.beyond.EVERY` of each fit, in their order.
     cosines : list of ndarray, each of shape (factors,)
-        Of each factor and its partner.
+        Of each factor that is zero on neither side and its partner.
     """
 
     kinds: list[str]
@@ -78,7 +80,7 @@ class Refits:
     parts: KeptParts
     seed: int = 0
 
-    def restarts(self, number: int, *, taken: Sequence[int] = ()) -> list[Restart]:
+    def restarts(self, number: int, *, taken: Collection[int] = ()) -> list[Restart]:
         """Fit the network again from random starts, of seeds that are not taken; all share each read.
 
         Raises
@@ -119,24 +121,35 @@ class Refits:
                     part = self._null(first.reseeded(self.seed + b))
                     self.parts.put(name, *part)
                 content, arrays = part
-                values, cosine = [float(content[name]) for name in MEASURES], arrays["cosine"]
+                values, cosine = [float(content[name]) for name in EVERY], arrays["cosine"]
                 labels.append(kind)
                 columns.append(values)
                 cosines.append(cosine)
                 seconds, done = time.perf_counter() - began, len(labels)
                 left = seconds / done * (of - done)
                 self.execution.progress(StageAdvanced("null networks", done, of, seconds, left))
-        by_null = np.array(columns).reshape(-1, len(MEASURES)).T
+        by_null = np.array(columns).reshape(-1, len(EVERY)).T
         return NullFits(labels, by_null, cosines)
 
     def _null(self, network: GeneratedNetwork) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
-        """Return the measures of the fit of one null network, and the cosines of its factors."""
+        """Return what is measured of the fit of one null network, and the cosines of its factors.
+
+        A restart, and the spectrum, share its reads.
+        """
         # a method without chance has the same seed for all
         model = replace(self.model, seed=network.seed) if is_seeded(self.model.solver) else self.model
-        (fit,) = self._fits(network, [model])
+        spectrum = ModelOptions(model.n_components, solver="svd")
+        # a direct method would take as long again
+        again = [] if is_direct(model.solver) else restart_options(model, [model.seed + 1])
+        fit, values, *others = self._fits(network, [model, spectrum, *again])
         made = factors(fit)
         found = partners(made)
-        return measures(made, gauge_of(fit), found=found), {"cosine": found.partner_cosine}
+        measured = measures(made, gauge_of(fit), found=found)
+        measured["inertia_defect"] = inertia_defect(
+            measured["two_cycles"], values["eigenvalue"].to_numpy(), model.n_components
+        )
+        measured["recurrence"] = recurrence_with(made, factors(others[0])) if others else float("nan")
+        return measured, {"cosine": found.partner_cosine[found.matched]}
 
     def _fits(self, network: Any, models: Sequence[ModelOptions]) -> Iterator[xr.Dataset]:
         if not models:

@@ -74,13 +74,16 @@ def measure_table(symmetry: xr.Dataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By ``measure``; of each null model ``mean``, ``z``, ``p``, ``q``, ``p_symmetric`` and ``effect``, with its name.
+        By ``measure``: ``value`` of the fit that is described, ``mean`` over restarts, ``low`` and ``high`` of this
+        mean (of fewer than 3 fits: of ``value``, over factors), and whether it is a gauge; of each null model ``mean``,
+        ``z``, ``p``, ``q``, ``p_symmetric`` and ``effect``, with its name.
     """
     import pandas as pd
 
     table = pd.DataFrame(
         {
             "value": symmetry["measured"].to_numpy(),
+            "mean": symmetry["mean"].to_numpy(),
             "low": symmetry["low"].to_numpy(),
             "high": symmetry["high"].to_numpy(),
             "gauge": np.where(symmetry["gauge_free"].to_numpy(), "free", "bound"),

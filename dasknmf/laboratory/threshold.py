@@ -63,7 +63,7 @@ def threshold_of(kinds: Sequence[str], cosines: Sequence[NDArray[np.float64]]) -
         few = (
             f"{len(values)} factors of shuffled networks are too few to say"
             if len(values)
-            else "no null networks"
+            else "no shuffled networks"
         )
         return Threshold(USUAL, f"{few}: the usual {USUAL}")
     quantile = float(np.quantile(values, SHARE))

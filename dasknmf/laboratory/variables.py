@@ -59,7 +59,11 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "measured": (("measure",), "of the reference fit"),
     "gauge_free": (("measure",), "1 where no rescaling of factors changes it"),
     "by_fit": (("measure", "fit"), "of every restart"),
-    "low": (("measure",), "2.5 % of the bootstrap of the mean over restarts"),
+    "mean": (("measure",), "over restarts"),
+    "low": (
+        ("measure",),
+        "2.5 % of the bootstrap of that mean; of fewer than 3 fits, of the first over factors",
+    ),
     "high": (("measure",), "97.5 %"),
     "by_null": (("measure", "null"), "of every fit of a null model"),
     "null_kind": (("null",), "which null model"),

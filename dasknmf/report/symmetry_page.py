@@ -35,6 +35,8 @@ WIDE, MATRIX, RESTARTS, SCATTER = 14.0, 6.2, 4.6, 2.9
 LINE = 118
 #: Measures and factors for which a page has room.
 MEASURES, FACTORS = 4, 6
+#: Measures drawn first where they are there, of which each is of something else.
+FIRST = ("cosine", "involution_defect", "inertia_defect", "asymmetry")
 
 
 def plot_symmetry(symmetry: xr.Dataset, fit: xr.Dataset | None = None, *, found: str = PAIRS) -> Figure:
@@ -64,7 +66,7 @@ def plot_symmetry(symmetry: xr.Dataset, fit: xr.Dataset | None = None, *, found:
     >>> plot_symmetry(symmetry, fit).savefig("symmetry.png")  # doctest: +SKIP
     """
     needs(symmetry, "cosine", "partner_of", "class")
-    measures = null_measures(symmetry)[:MEASURES]
+    measures = _telling_measures(symmetry)
     again = has(symmetry, "recurrence")
     factors = telling(symmetry) if fit is not None else []
     middle = RESTARTS if not again else max(RESTARTS, 0.13 * symmetry.sizes["factor"] + 1.2)
@@ -161,3 +163,10 @@ def _scatter(band: Any, fit: xr.Dataset, symmetry: xr.Dataset, factors: list[int
     for ax in axes[: len(factors)]:
         ax.set_xlabel("W")
     plot_factor_scatter(fit, symmetry, factors=factors, axes=axes[: len(factors)])
+
+
+def _telling_measures(symmetry: xr.Dataset) -> tuple[str, ...]:
+    """Return the measures to put beside null networks, at most ``MEASURES``."""
+    there = null_measures(symmetry)
+    first = [name for name in FIRST if name in there]
+    return (*first, *(name for name in there if name not in first))[:MEASURES]

@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 from scipy.optimize import linear_sum_assignment
 
-MEASURES = ("matched_cosine", "involution_defect", "matched_linearity", "pairs", "own_slope_dispersion")
+MEASURES = ("matched_cosine", "involution_defect", "matched_linearity", "two_cycles", "own_slope_dispersion")
 
 
 def planted_fit(*, modules=3, pairs=2, loose=0, genes=400, seed=0):

@@ -46,7 +46,7 @@ def test_inertia_shows_predicted_pairs_by_rank_and_the_pairs_found_at_the_rank_o
     assert predicted.tolist() == symmetry["predicted_pairs"].values.tolist()
     found = labelled(ax, "found")
     assert [list(values) for values in found.get_data()] == [[7], [2]]
-    every = symmetry["by_fit"].sel(measure="pairs").values
+    every = symmetry["by_fit"].sel(measure="two_cycles").values
     assert found.get_label() == f"found at rank 7: 2 ({every.min():g} to {every.max():g} in 5 restarts)"
     (span,) = next(art for art in ax.collections if hasattr(art, "get_segments")).get_segments()
     assert span.tolist() == [[7, every.min()], [7, every.max()]]
@@ -101,14 +101,14 @@ def test_every_null_fit_is_a_point_and_the_measure_a_line_with_its_interval(symm
 
 
 def test_few_null_fits_have_no_box_and_many_are_a_violin(fit):
-    few = plot_null_distributions(symmetry_of(fit, nulls=3), measures=["pairs"]).axes[0]
+    few = plot_null_distributions(symmetry_of(fit, nulls=3), measures=["two_cycles"]).axes[0]
     assert len(few.patches) == 1
-    many = plot_null_distributions(symmetry_of(fit, nulls=EACH + 1), measures=["pairs"]).axes[0]
+    many = plot_null_distributions(symmetry_of(fit, nulls=EACH + 1), measures=["two_cycles"]).axes[0]
     assert not [art for art in many.collections if hasattr(art, "get_sizes") and len(art.get_sizes())]
     assert len(many.patches) == 3
     same = symmetry_of(fit, nulls=EACH + 1)
     same["by_null"][:] = 1.0
-    alike = plot_null_distributions(same, measures=["pairs"]).axes[0]
+    alike = plot_null_distributions(same, measures=["two_cycles"]).axes[0]
     points = [art for art in alike.collections if hasattr(art, "get_sizes") and len(art.get_sizes())]
     assert [len(art.get_offsets()) for art in points] == [EACH + 1] * 2
 
@@ -119,10 +119,10 @@ def test_what_nulls_lack_is_said(fit, symmetry):
     with pytest.raises(
         InputError, match=r"measures=\['skew'\]: not measured on nulls; choose from matched_cosine"
     ):
-        plot_null_distributions(symmetry, measures=["pairs", "skew"])
+        plot_null_distributions(symmetry, measures=["two_cycles", "skew"])
     axes = matplotlib.figure.Figure().subplots(1, 3)
-    with pytest.raises(InputError, match="3 axes; there are 1 measures: pairs"):
-        plot_null_distributions(symmetry, measures=["pairs"], axes=axes)
+    with pytest.raises(InputError, match="3 axes; there are 1 measures: two_cycles"):
+        plot_null_distributions(symmetry, measures=["two_cycles"], axes=axes)
 
 
 def test_restarts_are_sorted_by_recurrence_with_orientation_beside(symmetry):
@@ -200,10 +200,11 @@ def test_the_page_has_what_was_measured(fit, symmetry):
         "Slopes, balanced",
         "Slopes, the algorithm's own",
         "Recurrence of factors",
-        "matched cosine",
+        # what the page draws first, then the order of measures
         "involution defect",
+        "matched cosine",
         "matched linearity",
-        "pairs",
+        "two cycles",
     ]
     assert [title for title in titles(figure) if title.startswith("W")] == [
         f"W{factor} · H{int(symmetry['partner_of'][factor])}" for factor in telling(symmetry)
@@ -216,9 +217,9 @@ def test_the_page_has_what_was_measured(fit, symmetry):
 @pytest.mark.parametrize(
     ("lacking", "given"),
     [
-        (("matched", "involution", "pairs"), {"nulls": 0}),
+        (("matched", "involution", "two cycles"), {"nulls": 0}),
         (("Recurrence",), {"restarts": 1}),
-        (("Recurrence", "matched", "involution", "pairs"), {"nulls": 0, "restarts": 1}),
+        (("Recurrence", "matched", "involution", "two cycles"), {"nulls": 0, "restarts": 1}),
         (("Pairs",), {"ranks": 0}),
         (("W",), {}),
     ],
@@ -253,7 +254,7 @@ def test_axes_that_are_given_are_used_and_pyplot_knows_none_of_the_figures(fit, 
     ):
         assert draw(symmetry, ax=ax) is ax
         assert draw(symmetry).figure is not figure
-    assert plot_null_distributions(symmetry, measures=["pairs"], axes=axes[4:5]) is figure
+    assert plot_null_distributions(symmetry, measures=["two_cycles"], axes=axes[4:5]) is figure
     assert plot_factor_scatter(fit, symmetry, factors=[0, 1], axes=axes[5:7]) is figure
     assert plot_comparison(comparison_of(), measures=["matched_linearity"], axes=axes[7:8]) is figure
     assert [ax.has_data() for ax in axes] == [True] * 8 + [False]
