@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +50,20 @@ def claims_of(found: xr.Dataset) -> list[Claim]:
         "reproduced" and "not reproduced" need the 95 % interval of a mean over restarts (Student's) on one side of
         what the claim says; with one restart all are "undecided".
     """
-    return [_unrelated(found), _strong(found), _most_linear(found), _least_dispersed(found)]
+    judged = [_unrelated(found), _strong(found), _most_linear(found), _least_dispersed(found)]
+    lagging = unsettled(found)
+    if not lagging:
+        return judged
+    note = f" Left out, as chains have not settled (give more iterations): {', '.join(lagging)}."
+    return [replace(one, evidence=one.evidence + note) for one in judged]
+
+
+def unsettled(found: xr.Dataset) -> list[str]:
+    """Return the solvers of which a chain has not settled on some network: what they would say is not known."""
+    if "settled" not in found:
+        return []
+    least = found["settled"].min(("network", "restart")).to_numpy()
+    return [str(name) for name, value in zip(found["solver"].to_numpy(), least, strict=True) if value < 1]
 
 
 def interval(values: NDArray[np.float64], *, level: float = 0.05) -> tuple[float, float, float]:
@@ -84,7 +97,8 @@ def _free(found: xr.Dataset) -> list[str]:
     return [
         name
         for name in names
-        if name not in ALWAYS_SYMMETRIC and bool(np.isfinite(found["pearson"].sel(solver=name)).any())
+        if name not in (*ALWAYS_SYMMETRIC, *unsettled(found))
+        and bool(np.isfinite(found["pearson"].sel(solver=name)).any())
     ]
 
 

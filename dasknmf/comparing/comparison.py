@@ -41,6 +41,7 @@ SOLVERS = ("hals", "mu", "bpp", "brunet", "cogaps", "symline", "svd", "spectral"
 ABOUT = {
     "relative_error": "‖A − WH‖ / ‖A‖, computed on A in float64",
     "converged": "1 where a fit stopped by itself",
+    "settled": "0 where a sampler has not settled: χ² of its samples still changed by more than 1 %",
     "place": "place of a solver among those that have the measure, 1 the best; mean over restarts",
 }
 
@@ -114,7 +115,7 @@ def compare(
     -------
     Dataset
         Over (network, solver, restart): :data:`dasknmf.laboratory.measuring.MEASURES`, ``relative_error``,
-        ``converged``; ``<measure>_low`` and ``_high`` (network, solver), the 95 % bootstrap interval of the mean over
+        ``converged``, ``settled``; ``<measure>_low`` and ``_high`` (network, solver), the 95 % bootstrap interval of the mean over
         restarts; ``place (criterion, network, solver)``; ``claim``, ``claim_verdict``, ``claim_evidence``. Measures are
         nan where factors have signs.
 
@@ -227,6 +228,7 @@ def _measured(
             **values,
             "relative_error": float(fit.attrs["relative_error"]),
             "converged": float(fit.attrs["converged"]),
+            "settled": float(abs(float(fit.attrs.get("chi_squared_change", 0.0))) <= SETTLED),
         }
     return found
 
@@ -237,7 +239,7 @@ def _dataset(rows: list[list[dict[str, dict[str, float]]]], given: Given, asked:
     dims = ("network", "solver", "restart")
     data: dict[str, Any] = {}
     table: dict[str, NDArray[np.float64]] = {}
-    for name in (*MEASURES, "relative_error", "converged"):
+    for name in (*MEASURES, "relative_error", *FLAGS):
         # by network, restart, solver; solvers before restarts
         values = np.array(
             [[[one[solver][name] for solver in asked.solvers] for one in kind] for kind in rows]
@@ -245,7 +247,7 @@ def _dataset(rows: list[list[dict[str, dict[str, float]]]], given: Given, asked:
         table[name] = values.transpose(0, 2, 1)
         sentence = MEASURES[name].sentence if name in MEASURES else ABOUT[name]
         data[name] = (dims, table[name], {"long_name": sentence})
-        if name != "converged":
+        if name not in FLAGS:
             ends = [[interval_of_means(one[:, None]) for one in kind] for kind in table[name]]
             for place, end in enumerate(("low", "high")):
                 made = np.array([[pair[place][0] for pair in kind] for kind in ends])
