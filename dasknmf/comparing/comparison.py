@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from dasknmf.matrices import Given
 
 SOLVERS = ("hals", "mu", "bpp", "brunet", "cogaps", "symline", "svd", "spectral")
+#: Share by which χ² of a settled chain differs between the first and the last samples. On 3,923 E. coli genes, k = 8, it
+#: was 0.10, 0.08 and 0.003 with 100, 300 and 1,000 iterations, and R² of W and Hᵀ 0.47, 0.95 and 0.996.
+SETTLED = 0.01
+FLAGS = ("converged", "settled")
 ABOUT = {
     "relative_error": "‖A − WH‖ / ‖A‖, computed on A in float64",
     "converged": "1 where a fit stopped by itself",
