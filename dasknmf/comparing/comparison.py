@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from dasknmf.matrices import Given
 
 SOLVERS = ("hals", "mu", "bpp", "brunet", "cogaps", "symline", "svd", "spectral")
-#: Share by which χ² of a settled chain differs between the first and the last samples. On 3,923 E. coli genes, k = 8, it
-#: was 0.10, 0.08 and 0.003 with 100, 300 and 1,000 iterations, and R² of W and Hᵀ 0.47, 0.95 and 0.996.
+#: Share by which χ² of a settled chain differs between the first and the last samples. On 3,923 E. coli genes, k = 8,
+#: it was 0.10, 0.08 and 0.003 with 100, 300 and 1,000 iterations, and R² of W and Hᵀ 0.47, 0.95 and 0.996.
 SETTLED = 0.01
 FLAGS = ("converged", "settled")
 ABOUT = {
@@ -119,9 +119,9 @@ def compare(
     -------
     Dataset
         Over (network, solver, restart): :data:`dasknmf.laboratory.measuring.MEASURES`, ``relative_error``,
-        ``converged``, ``settled``; ``<measure>_low`` and ``_high`` (network, solver), the 95 % bootstrap interval of the mean over
-        restarts; ``place (criterion, network, solver)``; ``claim``, ``claim_verdict``, ``claim_evidence``. Measures are
-        nan where factors have signs.
+        ``converged`` and ``settled``; ``<measure>_low`` and ``_high`` (network, solver), the 95 % bootstrap interval of
+        the mean over restarts; ``place (criterion, network, solver)``; ``claim``, ``claim_verdict``,
+        ``claim_evidence``. Measures are nan where factors have signs.
 
     Raises
     ------
