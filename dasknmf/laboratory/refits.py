@@ -91,17 +91,16 @@ class Refits:
         free = (seed for seed in range(self.seed, self.seed + number + len(taken)) if seed not in taken)
         models = restart_options(self.model, [seed for seed, _ in zip(free, range(number), strict=False)])
         kept = [self.parts.get(f"restart-{model.name}") for model in models]
-        lacking = [model for model, part in zip(models, kept, strict=True) if part is None]
-        made = dict(zip([model.name for model in lacking], self._fits(self.network, lacking), strict=True))
-        found = []
-        for model, part in zip(models, kept, strict=True):
-            if part is None:
-                restart = Restart.of(model.name, made[model.name])
-                about = {"relative_error": restart.relative_error}
-                self.parts.put(f"restart-{model.name}", about, restart.arrays)
-            else:
-                restart = Restart.kept(model.name, *part)
-            found.append(restart)
+        if models and not any(part is None for part in kept):
+            return [Restart.kept(model.name, *part) for model, part in zip(models, kept, strict=True) if part]
+        # all or none: models that share products round alike only in the same company
+        found = [
+            Restart.of(model.name, fit)
+            for model, fit in zip(models, self._fits(self.network, models), strict=True)
+        ]
+        for restart in found:
+            about = {"relative_error": restart.relative_error}
+            self.parts.put(f"restart-{restart.name}", about, restart.arrays)
         return found
 
     def nulls(self, number: int, kinds: Sequence[str]) -> NullFits:

@@ -24,13 +24,19 @@ def verdict_of(found: xr.Dataset) -> str:
 
 
 def _chance(found: xr.Dataset) -> str:
-    """Return a warning where the cosines of partners are not larger than those of shuffled networks."""
-    if by_construction(found) or "kind" not in found.dims or "shuffle" not in found["kind"].to_numpy():
+    """Return a warning where the cosines of partners are not larger than those of shuffled networks, or may not be."""
+    counts = counts_of(found)
+    if by_construction(found) or not counts["module"] + counts["pair"]:
         return ""
+    there = "kind" in found.dims and "shuffle" in found["kind"].to_numpy()
+    nulls = int((found["null_kind"].to_numpy().astype(str) == "shuffle").sum()) if there else 0
+    if nulls < ENOUGH_NULLS:
+        return " Whether chance would do as well takes 19 shuffled networks or more to say: nulls=20."
     p = float(found["p_symmetric"].sel(measure="cosine", kind="shuffle"))
-    nulls = int((found["null_kind"].to_numpy().astype(str) == "shuffle").sum())
-    if nulls < ENOUGH_NULLS or not p > LEVEL:
-        return ""
+    if p <= LEVEL:
+        return (
+            f" Factors of shuffled networks are less like their partners (one-sided p = {p:.2g} of {nulls})."
+        )
     return (
         f" Factors of shuffled networks are as like their partners (one-sided p = {p:.2g} of {nulls}), so that by "
         "cosines alone this may be chance."
