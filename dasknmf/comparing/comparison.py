@@ -155,8 +155,9 @@ def compare(
     # refuses what cannot be before anything runs
     asked.models(asked.seed)
     given = as_matrix(network, storage_options=running.storage_options)
-    identity = {"network": given.checksum, "asked": json.loads(json.dumps(asdict(asked)))}
-    del identity["asked"]["restarts"], identity["asked"]["kinds"]
+    identity = {"network": given.checksum, **asdict(asked)}
+    # parts are by kind and restart, so that there may be more of them
+    del identity["restarts"], identity["kinds"]
     parts = KeptParts(
         running.checkpoint, identity, resume=running.resume, storage_options=running.storage_options
     )

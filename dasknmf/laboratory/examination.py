@@ -206,7 +206,7 @@ def _examine(
     facts = network_facts(network, first.fit, genes=genes_between(sets), execution=plain)
     k = len(found.partner_of)
     limits = bounds(facts.values, facts.sum_of_squares, k, errors=facts.errors)
-    nulls = refits.nulls(asked["nulls"], asked["kinds"])
+    nulls = refits.nulls(asked["nulls"], asked["kinds"], again=len(whole_set.restarts) > 1)
     threshold = threshold_of(nulls.kinds, nulls.cosines)
     kinds = classes(found, threshold.cosine)
     sides = crossed(first.own.model, [one.model for one in whole_set.others])

@@ -103,21 +103,24 @@ class Refits:
             self.parts.put(f"restart-{restart.name}", about, restart.arrays)
         return found
 
-    def nulls(self, number: int, kinds: Sequence[str]) -> NullFits:
-        """Fit ``number`` networks of each kind of null model, with the options of the fit that is examined."""
+    def nulls(self, number: int, kinds: Sequence[str], *, again: bool = True) -> NullFits:
+        """Fit ``number`` networks of each kind of null model, with the options of the fit that is examined.
+
+        ``again`` fits each a second time, from a random start, for its recurrence: half as long again and more.
+        """
         labels, columns, cosines = [], [], []
         began, of = time.perf_counter(), number * len(kinds)
         for kind in kinds:
             first: GeneratedNetwork | None = None
             for b in range(number):
-                name = f"null-{kind}-{self.seed + b}"
+                name = f"null-{kind}-{self.seed + b}{'' if again else '-alone'}"
                 part = self.parts.get(name)
                 if part is None:
                     # what is random in a null network is its tiles; what it keeps is read from the network once
                     first = first or null_network(
                         self.network, kind, seed=self.seed, storage_options=self.execution.storage_options
                     )
-                    part = self._null(first.reseeded(self.seed + b))
+                    part = self._null(first.reseeded(self.seed + b), again=again)
                     self.parts.put(name, *part)
                 content, arrays = part
                 values, cosine = [float(content[name]) for name in EVERY], arrays["cosine"]
@@ -130,7 +133,9 @@ class Refits:
         by_null = np.array(columns).reshape(-1, len(EVERY)).T
         return NullFits(labels, by_null, cosines)
 
-    def _null(self, network: GeneratedNetwork) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
+    def _null(
+        self, network: GeneratedNetwork, *, again: bool
+    ) -> tuple[dict[str, float], dict[str, NDArray[Any]]]:
         """Return what is measured of the fit of one null network, and the cosines of its factors.
 
         A restart, and the spectrum, share its reads.
@@ -139,8 +144,8 @@ class Refits:
         model = replace(self.model, seed=network.seed) if is_seeded(self.model.solver) else self.model
         spectrum = ModelOptions(model.n_components, solver="svd")
         # a direct method would take as long again
-        again = [] if is_direct(model.solver) else restart_options(model, [model.seed + 1])
-        fit, values, *others = self._fits(network, [model, spectrum, *again])
+        more = restart_options(model, [model.seed + 1]) if again and not is_direct(model.solver) else []
+        fit, values, *others = self._fits(network, [model, spectrum, *more])
         made = factors(fit)
         found = partners(made)
         measured = measures(made, gauge_of(fit), found=found)

@@ -24,7 +24,7 @@ COMPARED = (
     ("involution_defect", "involution defect", "p_symmetric"),
     ("asymmetry", "asymmetry", "p_symmetric"),
     ("inertia_defect", "pairs beyond those of the inertia law", "p"),
-    ("recurrence", "recurrence over restarts", "p"),
+    ("recurrence", "median recurrence in a restart", "p"),
 )
 
 

@@ -151,7 +151,9 @@ def _measured(ax: Axes, values: xr.Dataset) -> None:
     ends = [float(values[end]) for end in ("low", "high") if end in values]
     if len(ends) == 2 and np.isfinite(ends).all():
         ax.axvspan(*ends, color=VERMILLION, alpha=0.2, lw=0, zorder=0)
-        told += f" ({ends[0]:.3g} to {ends[1]:.3g})"
+        # the mean over restarts is not the measure of one of them
+        what = "mean of fits " if "mean over restarts" in str(values.attrs.get("interval_of", "")) else ""
+        told += f" ({what}{ends[0]:.3g} to {ends[1]:.3g})"
     ax.axvline(measured, color=VERMILLION, lw=2, zorder=1)
     ax.set_xlabel(told, color=VERMILLION, size=9)
 

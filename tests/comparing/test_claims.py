@@ -106,6 +106,10 @@ def test_the_best_is_better_than_each_other_one(place, measure, sign):
     assert verdict({"hals": 1e-8}).verdict == UNDECIDED
     # the next best is behind for certain, another one only on average
     assert verdict({"hals": 0.01, "mu": 0.02 + wave}).verdict == UNDECIDED
+    # of ten others one is ahead at 5 %, which by chance one of ten is
+    ahead = -0.04 + wave * 0.5
+    assert verdict({"hals": ahead}).verdict == NOT_REPRODUCED
+    assert verdict({"hals": ahead, **{f"other{i}": 0.0 for i in range(9)}}).verdict == UNDECIDED
     assert verdict({"hals": 0.1}, restarts=1).verdict == UNDECIDED
     assert "One restart has no interval" in verdict({"hals": 0.1}, restarts=1).evidence
     assert verdict({}).verdict == UNDECIDED

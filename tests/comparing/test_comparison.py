@@ -111,7 +111,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(A, found, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         dasknmf.compare(A, 6, **OPTIONS, checkpoint=folder, progress=stop)
     assert len(list(folder.iterdir())) == 3
-    with pytest.raises(FormatError, match="its asked is"):
+    with pytest.raises(FormatError, match="its run is"):
         dasknmf.compare(A, 6, **{**OPTIONS, "max_iter": 41}, checkpoint=folder, resume=True)
     again = dasknmf.compare(A, 6, **OPTIONS, checkpoint=folder, resume=True)
     assert again.identical(found)

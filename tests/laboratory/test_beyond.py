@@ -11,10 +11,16 @@ from dasknmf.laboratory.variables import VARIABLES
 
 
 def test_the_defect_is_pairs_less_negative_ones_of_the_largest_eigenvalues():
-    values = np.linalg.eigvalsh(np.kron([[0.0, 1.0], [1.0, 0.0]], np.diag([5.0, 3.0, 1.0])))
+    # two pairs of genes with an edge each, and three with a loop
+    A = np.zeros((7, 7))
+    A[0, 1] = A[1, 0] = 5
+    A[2, 3] = A[3, 2] = 2
+    A[range(4, 7), range(4, 7)] = 4, 3, 1
+    values = np.linalg.eigvalsh(A)
     values = values[np.argsort(-np.abs(values), kind="stable")]
-    assert [inertia_defect(2, values, k) for k in (2, 4, 6)] == [1.0, 0.0, -1.0]
-    assert np.isnan(inertia_defect(2, values, 7))
+    # 5, -5, 4, 3, 2, -2, 1
+    assert [inertia_defect(2, values, k) for k in (2, 4, 6, 7)] == [1.0, 1.0, 0.0, 0.0]
+    assert np.isnan(inertia_defect(2, values, 8))
 
 
 def test_recurrence_is_that_of_the_best_match_with_sides_swapped_or_not():

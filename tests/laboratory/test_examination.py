@@ -282,3 +282,12 @@ def test_extremes_have_an_answer(network, case):
         assert found["class"].values.tolist() == ["module"]
     if case == "no edges":
         assert found.attrs["verdict"].startswith("All factors are zero on a side")
+
+
+def test_the_smallest_p_is_by_the_number_of_nulls_not_by_a_measure_that_none_has(network):
+    A = network[1]
+    found = dasknmf.symmetry(dasknmf.nmf(A, 1), A, restarts=0, price=False, nulls=4, kinds="uniform")
+    assert found["by_null"].sel(measure="slope_dispersion").isnull().all()
+    assert found.attrs["smallest_null_p"] == 2 / 5
+    assert found["null_kind"].values.tolist() == ["uniform"] * 4
+    assert found.attrs["class_threshold_reason"].startswith("no shuffled networks")

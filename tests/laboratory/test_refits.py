@@ -84,6 +84,14 @@ def test_a_direct_method_is_not_done_twice_for_a_null(A):
     assert np.isfinite(table["inertia_defect"])
 
 
+def test_where_there_are_no_restarts_a_null_has_none_and_is_kept_by_another_name(A, tmp_path):
+    alone = refits(A, tmp_path / "parts").nulls(1, ["shuffle"], again=False)
+    found = refits(A, tmp_path / "parts", resume=True).nulls(1, ["shuffle"])
+    place = list(EVERY).index("recurrence")
+    assert np.isnan(alone.by_null[place, 0])
+    assert 0 < found.by_null[place, 0] <= 1
+
+
 def test_parts_that_are_done_are_not_done_again_and_are_the_same(A, tmp_path):
     first = refits(A, tmp_path / "parts")
     made, nulls = first.restarts(2), first.nulls(1, ["shuffle"])
