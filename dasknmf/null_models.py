@@ -149,7 +149,7 @@ def _shuffle(
     given: Given, profile: Profile, operator: Sweep, executor: Executor, seed: int
 ) -> IndependentLaw:
     candidates = profile.edges if given.sparse else profile.pairs
-    table = Table(_sample(operator, executor, candidates, seed).astype(np.float32))
+    table = Table(sample_weights(operator, executor, candidates, seed).astype(np.float32))
     density = profile.edges / profile.pairs if given.sparse else 1.0
     return IndependentLaw("shuffle", given.sparse, density, table, profile.diagonal)
 
@@ -162,7 +162,7 @@ def _degree(given: Given, profile: Profile, operator: Sweep, executor: Executor,
         x, r = np.zeros(len(given.genes)), dense_scales(profile.strength)
     joined = int(np.count_nonzero(r))
     candidates = profile.edges if given.sparse else joined * (joined - 1) // 2
-    ratio = _sample(operator, executor, candidates, seed, r)
+    ratio = sample_weights(operator, executor, candidates, seed, r)
     mean = float(ratio.mean())
     return DegreeLaw(given.sparse, x, r, Table((ratio / (mean or 1)).astype(np.float32)), profile.diagonal)
 
@@ -225,7 +225,7 @@ def profile_group(source: TileSource, panels: Panels, group: Group) -> tuple[NDA
     return tuple(made.values())
 
 
-def _sample(
+def sample_weights(
     operator: Sweep, executor: Executor, candidates: int, seed: int, r: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Return weights of pairs of genes, or A_ij / (r_i r_j), ascending: all, or about ``MOST_WEIGHTS`` of them."""

@@ -204,14 +204,14 @@ def make_sketches(
         on_sweep(sweep, most, before[0] / squares if squares else 1.0)
         if not growing:
             break
-    return [_sketch(space, sketch_columns(n, k), squares, sweep) for space in spaces]
+    return [sketch_of_space(space, sketch_columns(n, k), squares, sweep) for space in spaces]
 
 
 def _multiply(operator: Sweep | Normalised, executor: Executor, spaces: list[Krylov]) -> list[list[Handle]]:
     """Return A·block of each space from one read; a last one with a mask sees A without what is held out."""
     widths = [space.width for space in spaces]
     blocks = [space.block for space in spaces]
-    X = blocks[0] if len(blocks) == 1 else executor.map(_beside, *blocks, label="stack")
+    X = blocks[0] if len(blocks) == 1 else executor.map(beside, *blocks, label="stack")
     last = spaces[-1]
     masked = Masked(last.mask, first=sum(widths[:-1])) if isinstance(last, CompletedKrylov) else None
     Y = operator.sweep(X, columns=sum(widths), dtype=FLOAT, masked=masked)
@@ -219,12 +219,13 @@ def _multiply(operator: Sweep | Normalised, executor: Executor, spaces: list[Kry
         return [Y]
     cuts = np.cumsum([0, *widths])
     return [
-        executor.map(_columns, Y, [int(a)] * len(Y), [int(b)] * len(Y), label="columns")
+        executor.map(columns_of, Y, [int(a)] * len(Y), [int(b)] * len(Y), label="columns")
         for a, b in pairwise(cuts)
     ]
 
 
-def _sketch(space: Krylov, columns: int, squares: float, sweeps: int) -> Sketch:
+def sketch_of_space(space: Krylov, columns: int, squares: float, sweeps: int) -> Sketch:
+    """Return the leading Ritz pairs of a space."""
     values, U = np.linalg.eigh(space.T)
     order = np.argsort(-np.abs(values), kind="stable")[:columns]
     chosen = U[:, order]
@@ -247,11 +248,13 @@ def _largest(vectors: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(vectors[place, np.arange(vectors.shape[1])], dtype=np.float64)
 
 
-def _beside(*blocks: NDArray[Any]) -> NDArray[Any]:
+def beside(*blocks: NDArray[Any]) -> NDArray[Any]:
+    """Return blocks side by side."""
     return np.concatenate(blocks, axis=1)
 
 
-def _columns(Y: NDArray[Any], first: int, last: int) -> NDArray[Any]:
+def columns_of(Y: NDArray[Any], first: int, last: int) -> NDArray[Any]:
+    """Return some columns of a product."""
     # in C order, as it is after a journey: BLAS gives other bits for a view with gaps
     return np.ascontiguousarray(Y[:, first:last])
 

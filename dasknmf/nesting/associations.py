@@ -13,6 +13,7 @@ from dasknmf.matrices import as_matrix
 from dasknmf.nesting.dataset import nested_dataset
 from dasknmf.nesting.descent import descend
 from dasknmf.nesting.options import NestedOptions, ranks_of
+from dasknmf.nesting.zoom_run import run_zoom, zoom_options
 from dasknmf.options import RunOptions
 from dasknmf.parameters import PARAMETERS, PENALTIES
 from dasknmf.parts import KeptParts
@@ -54,10 +55,13 @@ def nested(
     n_components : list of int, int, "survey", or what :func:`dasknmf.survey` returned
         Factors of each level, finest first; one number is halved, rounded up, down to a root; a survey recommends the
         first, which is halved: ``"survey"`` makes one with its defaults.
-    method : {"relational", "coarsen"}
+    method : {"relational", "coarsen", "zoom"}
         ``"relational"``: the similarity of genes over the loadings of a level is factorized again. ``"coarsen"``: the
         network between factors is, the core C ≥ 0 of ‖A − L C Lᵀ‖ for columns of L of norm 1; C ≈ M H', and the next
-        loadings are L M (``metric="genes"`` minimises ‖L(C − M H')Lᵀ‖, ``"factors"`` ‖C − M H'‖).
+        loadings are L M (``metric="genes"`` minimises ‖L(C − M H')Lᵀ‖, ``"factors"`` ‖C − M H'‖). ``"zoom"``: from the
+        root down, the subnetwork of the genes of each factor is factorized again, until a node is too small, not better
+        than its null networks, not reproducible over restarts, or on the deepest level; ``n_components`` are the
+        factors of the root, or of a node of each level, and ``levels`` the most splits.
     loadings : {"partner", "W", "H", "index"}
         Which loadings of a fit go on, in the tree that is returned; W, H and partner are measured in any case. See
         :func:`dasknmf.nesting.loadings.loadings_of`.
@@ -75,7 +79,9 @@ def nested(
     **options
         ``seed``, ``solver``, ``init``, ``metric`` and penalties (:class:`dasknmf.nesting.options.NestedOptions`);
         ``max_iter``, ``tol``, ``tol_objective`` and ``polish`` (:class:`dasknmf.options.RunOptions`); and, without
-        ``execution``, fields of :class:`dasknmf.execution.Execution` (``scheduler``, ``checkpoint``, ``resume``, …).
+        ``execution``, fields of :class:`dasknmf.execution.Execution` (``scheduler``, ``checkpoint``, ``resume``, …). Of
+        ``zoom``, also those of :class:`dasknmf.nesting.zoom_options.ZoomOptions`, such as ``membership``, ``null`` and
+        ``nulls``.
 
     Returns
     -------
@@ -111,6 +117,11 @@ def nested(
         msg = f"{sorted(of_execution)[0]} is a field of execution, which is given too; give it there"
         raise InputError(msg)
     execution = execution or Execution(**of_execution)
+    if method == "zoom":
+        chosen_zoom, run = zoom_options(
+            n_components, levels=levels, options={"loadings": loadings, "restarts": restarts, **options}
+        )
+        return run_zoom(network, chosen_zoom, run, execution)
     own, run = _split(options)
     ranks, reason = _ranks(network, n_components, levels, execution, own)
     chosen = NestedOptions(

@@ -27,6 +27,18 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "link_second": (("link",), "another node of its level, with a larger number"),
     "link_core": (("link",), "weight between them, C_ij for loadings of norm 1: partners"),
     "link_share": (("link",), "share of what their level explains that is between them"),
+    # of zoom alone: what was found inside the node, whose factors are its parts
+    "node_genes": (("node",), "genes of the node"),
+    "node_edges": (("node",), "pairs of its genes with a weight above 0; -1 where they were not counted"),
+    "node_rank": (("node",), "factors inside it, of the fit that is shown; 0 where it was not factorized"),
+    "node_explained": (("node",), "1 − ‖A − WH‖² / ‖A‖² of that fit, A the subnetwork"),
+    "node_bound": (("node",), "what the best matrix of that rank explains of the subnetwork"),
+    "node_null_mean": (("node",), "mean of what fits of its null networks explain"),
+    "node_null_sd": (("node",), "standard deviation of what they explain"),
+    "node_p": (("node",), "one-sided rank p-value of what it explains, among its null networks"),
+    "node_q": (("node",), "the same corrected for all nodes of its level and all ranks that were tried"),
+    "split_reproducibility": (("node",), "mean cosine of its factors to those matched in the other restarts"),
+    "member_weight": (("member",), "soft membership, above 0 and at most 1"),
     # levels
     "n_factors": (("tier",), "factors of the level"),
     "bound": (("tier",), "E*: share of ‖A‖² that the best matrix of that rank explains"),

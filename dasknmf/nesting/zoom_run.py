@@ -1,0 +1,158 @@
+"""``zoom`` as a run: its options, its memory, its checkpoint, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.engine.memory import USABLE, check_memory
+from dasknmf.errors import InputError
+from dasknmf.events import RunEnded, RunStarted
+from dasknmf.matrices import as_matrix
+from dasknmf.nesting.large_nodes import SHARED
+from dasknmf.nesting.level_examination import LARGEST
+from dasknmf.nesting.zoom_dataset import zoom_dataset
+from dasknmf.nesting.zoom_options import ZoomOptions
+from dasknmf.nesting.zooming import COLUMNS, zoom_in
+from dasknmf.options import RunOptions
+from dasknmf.parameters import PARAMETERS, PENALTIES
+from dasknmf.parts import KeptParts
+from dasknmf.planning import forgetting, plan_run
+from dasknmf.stages import Session
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from dasknmf.engine.executor import Executor
+    from dasknmf.engine.memory import Projection
+    from dasknmf.execution import Execution
+    from dasknmf.nesting.zooming import Zoomed
+
+#: Most factors of a level of which the bound is found: a sketch of width 128 knows so many eigenpairs.
+BOUNDED = 118
+#: Of a run, what zoom has; see :data:`dasknmf.nesting.associations.nested`.
+_OF_RUN = ("max_iter", "tol", "tol_objective", "polish")
+#: Copies of a subnetwork that a task has at most: its own, that of a null network, and one being made or checked.
+COPIES = 4
+
+
+def zoom_options(
+    n_components: Any, *, levels: int | None, options: dict[str, Any]
+) -> tuple[ZoomOptions, RunOptions]:
+    """Return the options of a zoom and of its fits, given by keyword.
+
+    Raises
+    ------
+    InputError
+        If a name is not known, or a value cannot be.
+    """
+    own = {f.name for f in fields(ZoomOptions)} - {"n_components", "levels", "penalties"}
+    of_model = (*PENALTIES, *PARAMETERS)
+    known = {*own, *_OF_RUN, *of_model}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        msg = f"option {unknown[0]!r} of zoom is not known; there are: {', '.join(sorted(known))}"
+        raise InputError(msg)
+    try:
+        ranks = (n_components,) if hasattr(n_components, "__index__") else tuple(n_components)
+    except TypeError as error:
+        msg = f"n_components={n_components!r}: zoom needs the factors of the root, or a list, one number a level"
+        raise InputError(msg) from error
+    given = {name: options[name] for name in own if name in options}
+    if levels is not None:
+        given["levels"] = levels
+    penalties = {name: options[name] for name in of_model if name in options}
+    run = RunOptions(**{name: options[name] for name in _OF_RUN if name in options})
+    return ZoomOptions(ranks, penalties=penalties, **given), run
+
+
+def run_zoom(network: Any, options: ZoomOptions, run: RunOptions, execution: Execution) -> xr.Dataset:
+    """Zoom into a network; see :func:`dasknmf.nesting.associations.nested`.
+
+    Parameters
+    ----------
+    network : as in :func:`dasknmf.nmf`
+        The network.
+    options : ZoomOptions
+        What is made of it.
+    run : RunOptions
+        When fits stop.
+    execution : Execution
+        Where and how.
+    """
+    given = as_matrix(network, storage_options=execution.storage_options)
+    limit = parse_memory(execution.memory_limit)
+    identity = {"checksum": given.checksum, "zoom": options.as_dict(), "run": vars(run)}
+    kept = KeptParts(
+        execution.checkpoint, identity, resume=execution.resume, storage_options=execution.storage_options
+    )
+    with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
+        ranks = [max(BOUNDED, COLUMNS), *[options.n_components[0]] * options.restarts]
+        n = len(given.genes)
+        is_large = not given.sparse and 4 * n**2 > LARGEST
+        operator, projection = plan_run(given, ranks, executor, limit, spaces=SHARED if is_large else 1)
+        budget = _gathered(projection, executor, limit)
+        session = Session(
+            given, operator, executor, run, listener=execution.progress, keep_sketch=execution.keep_sketch
+        )
+        execution.progress(
+            RunStarted(
+                genes=operator.n,
+                models=options.restarts,
+                columns=options.n_components[0] * options.restarts,
+                groups=len(operator.plan.groups),
+                bytes_per_sweep=operator.plan.weight,
+                memory=projection.process_bytes + budget,
+                max_iter=run.max_iter,
+            )
+        )
+        with forgetting(executor):
+            found = zoom_in(session, options, kept, budget, sparse=given.sparse)
+            made = zoom_dataset(session, options, found, _bound(session, kept, found))
+        reads = operator.reads
+        execution.progress(RunEnded(session.seconds, reads, reads * operator.plan.weight))
+    if not execution.keep_checkpoint:
+        kept.remove()
+    return made
+
+
+def _gathered(projection: Projection, executor: Executor, limit: int | None) -> int:
+    """Return the bytes of subnetworks that may be gathered at once: a quarter of what the run leaves.
+
+    Raises
+    ------
+    MemoryLimitError
+        If not even the largest one is.
+    """
+    capacity = executor.capacity
+    allowed = min(limit or capacity.memory, capacity.memory)
+    usable = allowed if executor.local else int(allowed * USABLE)
+    fitting = COPIES * capacity.threads * LARGEST
+    room = (usable - projection.process_bytes - fitting) // 4
+    if room < LARGEST:
+        check_memory(
+            {**projection.process, "subnetworks": fitting + 4 * LARGEST},
+            limit=usable,
+            where="a process that runs tasks",
+        )
+    return max(LARGEST, room)
+
+
+def _bound(session: Session, kept: KeptParts, found: Zoomed) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return E* of as many factors as each level has, nan above what a sketch knows."""
+    saved = kept.get("bound")
+    if saved is not None:
+        session.operator.reads += int(saved[0]["reads"])
+        return saved[1]["bound"]
+    counts = [len(partition) for partition in found.partitions]
+    known = [count for count in counts if count <= BOUNDED]
+    before = session.operator.reads
+    sketch = session.sketches(max(known))[0]
+    bound = np.array(
+        [1.0 - sketch.relative_error(count) ** 2 if count <= BOUNDED else np.nan for count in counts]
+    )
+    kept.put("bound", {"reads": session.operator.reads - before}, {"bound": bound})
+    return bound
