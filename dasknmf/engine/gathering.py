@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dasknmf.engine.grid import Grid, Group
     from dasknmf.engine.kernels import TileSource
     from dasknmf.engine.sweep import Sweep
+
+    #: Number of a set; rows, columns and values of a part of its matrix.
+    Piece: TypeAlias = tuple[int, tuple[NDArray[Any], ...]]
 
 #: Bytes of a sparse entry of a subnetwork: on its way as a pair of places and a weight, then twice in a CSR array.
 ENTRY = 32
@@ -131,14 +134,12 @@ def gather(operator: Sweep, sets: Sequence[Members], *, sparse: bool) -> list[An
     return [_csr(len(one), parts[number]) for number, one in enumerate(sets)]
 
 
-def gather_group(
-    source: TileSource, grid: Grid, group: Group, layers: Sequence[Layer]
-) -> list[tuple[int, tuple[NDArray[Any], ...]]]:
+def gather_group(source: TileSource, grid: Grid, group: Group, layers: Sequence[Layer]) -> list[Piece]:
     """Return what a group of tiles has of each set: its number, and rows, columns and values of a piece of it.
 
     Of a dense tile the piece is the block between some rows and some columns; of a sparse one, single entries.
     """
-    found: list[tuple[int, tuple[NDArray[Any], ...]]] = []
+    found: list[Piece] = []
     for i, first, last in group.tile_rows():
         rows = slice(*grid.bounds(i))
         for j, tile in source.tile_row(i, first, last):
@@ -149,9 +150,7 @@ def gather_group(
     return found
 
 
-def _entries(
-    tile: SparseTile, layer: Layer, rows: slice, columns: slice
-) -> list[tuple[int, tuple[NDArray[Any], ...]]]:
+def _entries(tile: SparseTile, layer: Layer, rows: slice, columns: slice) -> list[Piece]:
     row, column = tile.row.astype(np.int64) + rows.start, tile.column.astype(np.int64) + columns.start
     label = layer.label[row]
     kept = np.flatnonzero((label >= 0) & (label == layer.label[column]))
@@ -162,18 +161,16 @@ def _entries(
         value = value * (layer.weight[row] * layer.weight[column])
     value = value.astype(np.float32)
     numbers, cuts = np.unique(label, return_index=True)
-    ends = [*cuts[1:].tolist(), len(label)]
-    return [
-        (int(number), (layer.place[row[a:b]], layer.place[column[a:b]], value[a:b]))
-        for number, a, b in zip(numbers, cuts.tolist(), ends, strict=True)
-    ]
+    ends = [*cuts.tolist(), len(label)][1:]
+    found: list[Piece] = []
+    for number, a, b in zip(numbers.tolist(), cuts.tolist(), ends, strict=True):
+        found.append((number, (layer.place[row[a:b]], layer.place[column[a:b]], value[a:b])))
+    return found
 
 
-def _blocks(
-    tile: NDArray[Any], layer: Layer, rows: slice, columns: slice
-) -> list[tuple[int, tuple[NDArray[Any], ...]]]:
+def _blocks(tile: NDArray[Any], layer: Layer, rows: slice, columns: slice) -> list[Piece]:
     above, beside = (_by_label(layer.label[genes]) for genes in (rows, columns))
-    found = []
+    found: list[Piece] = []
     for number in above.keys() & beside.keys():
         row, column = above[number], beside[number]
         block = tile[np.ix_(row, column)]

@@ -64,7 +64,7 @@ class Fits:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be fitted of a node: the node, its ranks, and which of its networks; 0 is its own, others are nulls."""
+    """What is to be fitted of a node: its ranks, and which of its networks; 0 is its own, others are nulls."""
 
     options: ZoomOptions
     run: RunOptions

@@ -165,7 +165,7 @@ def _plain(found: Found) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     if found.fits is None:
         return content, {}
     fits = found.fits
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "explained": found.explained,
         "bound": fits.bound,
         "reproducibility": fits.reproducibility,

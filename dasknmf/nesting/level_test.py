@@ -77,9 +77,7 @@ def corrected_p(explained: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(spread[:, 0] > 0, np.maximum(corrected, rank_p(explained)), 1.0))
 
 
-def verdict(
-    corrected: Sequence[float], reproducibility: Sequence[float], options: ZoomOptions
-) -> Verdict:
+def verdict(corrected: Sequence[float], reproducibility: Sequence[float], options: ZoomOptions) -> Verdict:
     """Return the first rank that is better than its null and reproducible, or why there is none.
 
     Parameters

@@ -147,7 +147,7 @@ def shares_of(loadings: NDArray[Any]) -> NDArray[np.float64]:
     """
     exact = loadings.astype(np.float64)
     most = exact.max(axis=1, keepdims=True, initial=0.0)
-    return np.divide(exact, most, out=np.zeros_like(exact), where=most > 0)
+    return np.asarray(np.divide(exact, most, out=np.zeros_like(exact), where=most > 0))
 
 
 def columns_of_nodes(nodes: Sequence[Node], n: int) -> NDArray[np.float32]:

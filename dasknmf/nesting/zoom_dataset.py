@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from dasknmf.stages import Session
 
 
-def zoom_dataset(
-    session: Session, options: ZoomOptions, found: Zoomed, bound: NDArray[np.float64]
-) -> xr.Dataset:
+def zoom_dataset(session: Session, options: ZoomOptions, found: Zoomed) -> xr.Dataset:
     """Put a tree into a Dataset; see :data:`dasknmf.nesting.variables.VARIABLES`.
 
     Parameters
@@ -34,12 +32,10 @@ def zoom_dataset(
         What was asked for.
     found : Zoomed
         The tree.
-    bound : ndarray, shape (levels,)
-        E* of as many factors as each level has, nan where it is not known.
     """
     import xarray as xr
 
-    data = {**_nodes(found), **_members(found.nodes), **_links(found), **_levels(found, bound)}
+    data = {**_nodes(found), **_members(found.nodes), **_links(found), **_levels(found)}
     variables = {
         name: (VARIABLES[name][0], values, {"long_name": VARIABLES[name][1]}) for name, values in data.items()
     }
@@ -83,10 +79,7 @@ def _nodes(found: Zoomed) -> dict[str, NDArray[Any]]:
 
     def of_fit(value: Any) -> NDArray[np.float64]:
         return np.array(
-            [
-                value(node.found, node.rank) if node.found and node.found.fits else np.nan
-                for node in nodes
-            ],
+            [value(node.found, node.rank) if node.found and node.found.fits else np.nan for node in nodes],
             dtype=np.float64,
         )
 
@@ -147,14 +140,14 @@ def _links(found: Zoomed) -> dict[str, NDArray[Any]]:
     }
 
 
-def _levels(found: Zoomed, bound: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    count = len(found.cores)
+def _levels(found: Zoomed) -> dict[str, NDArray[Any]]:
+    count, bound = len(found.cores), found.bound
 
     def one(values: list[float]) -> NDArray[np.float64]:
         return np.array(values, dtype=np.float64).reshape(1, count, 1)
 
     explained = one([core.explained for core in found.cores])
-    split = [[] for _ in range(count)]  # type: list[list[float]]
+    split: list[list[float]] = [[] for _ in range(count)]
     for node in found.nodes:
         if not np.isnan(node.cosine):
             split[node.level].append(node.cosine)

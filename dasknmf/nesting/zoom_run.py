@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.engine.memory import USABLE, check_memory
 from dasknmf.errors import InputError
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.matrices import as_matrix
 from dasknmf.nesting.large_nodes import SHARED
-from dasknmf.nesting.level_examination import LARGEST
+from dasknmf.nesting.level_examination import LARGEST, SPARSE_ENTRY
 from dasknmf.nesting.zoom_dataset import zoom_dataset
 from dasknmf.nesting.zoom_options import ZoomOptions
-from dasknmf.nesting.zooming import COLUMNS, zoom_in
+from dasknmf.nesting.zooming import BOUNDED, COLUMNS, zoom_in
 from dasknmf.options import RunOptions
 from dasknmf.parameters import PARAMETERS, PENALTIES
 from dasknmf.parts import KeptParts
@@ -29,14 +27,14 @@ if TYPE_CHECKING:
     from dasknmf.engine.executor import Executor
     from dasknmf.engine.memory import Projection
     from dasknmf.execution import Execution
-    from dasknmf.nesting.zooming import Zoomed
+    from dasknmf.matrices import Given
 
-#: Most factors of a level of which the bound is found: a sketch of width 128 knows so many eigenpairs.
-BOUNDED = 118
 #: Of a run, what zoom has; see :data:`dasknmf.nesting.associations.nested`.
 _OF_RUN = ("max_iter", "tol", "tol_objective", "polish")
 #: Copies of a subnetwork that a task has at most: its own, that of a null network, and one being made or checked.
 COPIES = 4
+#: Bytes of subnetworks that are gathered by one read: more gain nothing, as tasks take them one after another.
+MOST_GATHERED = 2**30
 
 
 def zoom_options(
@@ -91,9 +89,8 @@ def run_zoom(network: Any, options: ZoomOptions, run: RunOptions, execution: Exe
     )
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
         ranks = [max(BOUNDED, COLUMNS), *[options.n_components[0]] * options.restarts]
-        n = len(given.genes)
-        is_large = not given.sparse and 4 * n**2 > LARGEST
-        operator, projection = plan_run(given, ranks, executor, limit, spaces=SHARED if is_large else 1)
+        spaces = SHARED if _bytes(given) > LARGEST else 1
+        operator, projection = plan_run(given, ranks, executor, limit, spaces=spaces)
         budget = _gathered(projection, executor, limit)
         session = Session(
             given, operator, executor, run, listener=execution.progress, keep_sketch=execution.keep_sketch
@@ -111,7 +108,7 @@ def run_zoom(network: Any, options: ZoomOptions, run: RunOptions, execution: Exe
         )
         with forgetting(executor):
             found = zoom_in(session, options, kept, budget, sparse=given.sparse)
-            made = zoom_dataset(session, options, found, _bound(session, kept, found))
+            made = zoom_dataset(session, options, found)
         reads = operator.reads
         execution.progress(RunEnded(session.seconds, reads, reads * operator.plan.weight))
     if not execution.keep_checkpoint:
@@ -119,8 +116,17 @@ def run_zoom(network: Any, options: ZoomOptions, run: RunOptions, execution: Exe
     return made
 
 
+def _bytes(given: Given) -> int:
+    """Return the bytes of the whole network as a matrix."""
+    if not given.sparse:
+        return 4 * len(given.genes) ** 2
+    tiled = given.network or given.generated
+    # of a store, eight bytes an edge, of which a matrix has two entries
+    return 2 * int(tiled.tile_weights.sum()) if tiled is not None else SPARSE_ENTRY * int(given.matrix.nnz)
+
+
 def _gathered(projection: Projection, executor: Executor, limit: int | None) -> int:
-    """Return the bytes of subnetworks that may be gathered at once: a quarter of what the run leaves.
+    """Return the bytes of subnetworks that may be gathered at once: half of what the run leaves, at most 1 GiB.
 
     Raises
     ------
@@ -130,29 +136,10 @@ def _gathered(projection: Projection, executor: Executor, limit: int | None) -> 
     capacity = executor.capacity
     allowed = min(limit or capacity.memory, capacity.memory)
     usable = allowed if executor.local else int(allowed * USABLE)
+    # beside what a task has of the largest
     fitting = COPIES * capacity.threads * LARGEST
-    room = (usable - projection.process_bytes - fitting) // 4
+    parts = {**projection.process, "subnetworks": fitting + MOST_GATHERED}
+    room = usable - projection.process_bytes - fitting
     if room < LARGEST:
-        check_memory(
-            {**projection.process, "subnetworks": fitting + 4 * LARGEST},
-            limit=usable,
-            where="a process that runs tasks",
-        )
-    return max(LARGEST, room)
-
-
-def _bound(session: Session, kept: KeptParts, found: Zoomed) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Return E* of as many factors as each level has, nan above what a sketch knows."""
-    saved = kept.get("bound")
-    if saved is not None:
-        session.operator.reads += int(saved[0]["reads"])
-        return saved[1]["bound"]
-    counts = [len(partition) for partition in found.partitions]
-    known = [count for count in counts if count <= BOUNDED]
-    before = session.operator.reads
-    sketch = session.sketches(max(known))[0]
-    bound = np.array(
-        [1.0 - sketch.relative_error(count) ** 2 if count <= BOUNDED else np.nan for count in counts]
-    )
-    kept.put("bound", {"reads": session.operator.reads - before}, {"bound": bound})
-    return bound
+        check_memory(parts, limit=usable, where="a process that runs tasks")
+    return max(LARGEST, min(MOST_GATHERED, room // 2))

@@ -1,10 +1,10 @@
-"""The tree of ``zoom``: the nodes of a level examined together, then split or ended, each kept as soon as it is done."""
+"""The tree of ``zoom``: the nodes of a level examined together, then split or ended, each kept when it is done."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from dasknmf.nesting.level_test import (
 )
 from dasknmf.nesting.loadings import cross
 from dasknmf.nesting.nodes import Node, children_of, columns_of_nodes
+from dasknmf.sketching import vectors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 
 #: Loadings of nodes multiplied by A in one read.
 COLUMNS = 128
+#: Most factors of a level of which the bound is known: a sketch of width 128 finds so many eigenpairs.
+BOUNDED = 118
+#: Of its strength, that a gene has in the root beside its part of the leading eigenvector.
+TRACE = 1e-6
 
 
 @dataclass(eq=False)
@@ -51,12 +56,21 @@ class Zoomed:
         Between the nodes of each partition, on the whole of A.
     grams : list of ndarray
         LᵀL of their loadings, brought to norm 1.
+    bounds : ndarray, shape (most factors that are known,)
+        E* of one factor, two, and so on.
     """
 
     nodes: list[Node] = field(default_factory=list)
     partitions: list[list[int]] = field(default_factory=list)
     cores: list[Core] = field(default_factory=list)
     grams: list[NDArray[np.float64]] = field(default_factory=list)
+    bounds: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def bound(self) -> NDArray[np.float64]:
+        """E* of as many factors as each level has, nan above what a sketch knows, shape (levels,)."""
+        counts = [len(partition) for partition in self.partitions]
+        return np.array([self.bounds[k - 1] if k <= len(self.bounds) else np.nan for k in counts])
 
 
 def zoom_in(session: Session, options: ZoomOptions, kept: KeptParts, budget: int, *, sparse: bool) -> Zoomed:
@@ -75,11 +89,11 @@ def zoom_in(session: Session, options: ZoomOptions, kept: KeptParts, budget: int
     sparse : bool
         Whether tiles of A are sparse.
     """
-    degree, strength = _profile(session, kept)
-    there = np.flatnonzero(strength > 0)
-    frontier = [Node((), -1, Members(there), strength[there].astype(np.float32))]
+    degree, loading, bounds = _begun(session, kept)
+    there = np.flatnonzero(loading > 0)
+    frontier = [Node((), -1, Members(there), loading[there].astype(np.float32))]
     workshop = Workshop(session, options, kept, degree, budget, sparse=sparse)
-    found = Zoomed()
+    found = Zoomed(bounds=bounds)
     leaves: list[int] = []
     while frontier:
         level = frontier[0].level
@@ -142,18 +156,30 @@ def _reason(node: Node, options: ZoomOptions) -> str:
     return DEEPEST
 
 
-def _profile(session: Session, kept: KeptParts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the degree of each gene, and its strength, self-loops in both."""
-    saved = kept.get("profile")
-    if saved is None:
-        before = session.operator.reads
-        degree, strength, loop = gene_profile(session.operator)
-        made = {"degree": degree + (loop > 0), "strength": strength + loop}
-        kept.put("profile", {"reads": session.operator.reads - before}, made)
-    else:
+def _begun(session: Session, kept: KeptParts) -> list[NDArray[np.float64]]:
+    """Return degrees with self-loops, the loadings of the root, and E* of one factor, two, and so on.
+
+    The loading of a gene in the root is that of the leading eigenvector, which is the best model of one factor; a
+    trace of its strength is added, so that genes of other components, which it leaves out, are there too.
+    """
+    names = ("degree", "loading", "bounds")
+    saved = kept.get("root")
+    if saved is not None:
         session.operator.reads += int(saved[0]["reads"])
-        made = saved[1]
-    return made["degree"], made["strength"]
+        return [saved[1][name] for name in names]
+    before = session.operator.reads
+    degree, strength, loop = gene_profile(session.operator)
+    strength = strength + loop
+    sketch = session.sketches(min(BOUNDED, session.operator.n))[0]
+    leading = np.abs(vectors_of(sketch, session.executor)[:, 0].astype(np.float64))
+    size = float(np.linalg.norm(strength))
+    trace = TRACE * strength / size if size > 0 else strength
+    bounds = np.array(
+        [1.0 - sketch.relative_error(k) ** 2 for k in range(1, min(BOUNDED, len(sketch.values)) + 1)]
+    )
+    made = [degree + (loop > 0), np.where(strength > 0, leading + trace, 0.0), bounds]
+    kept.put("root", {"reads": session.operator.reads - before}, dict(zip(names, made, strict=True)))
+    return made
 
 
 def _measure(session: Session, kept: KeptParts, found: Zoomed, level: int) -> None:
@@ -189,14 +215,14 @@ def _counter(session: Session, stage: str) -> Callable[[int, int], None]:
 
 
 def _tell(session: Session, options: ZoomOptions, found: Zoomed) -> None:
-    explained: Any = found.cores[-1].explained
+    explained, bound = found.cores[-1].explained, float(found.bound[-1])
     session.listener(
         LevelEnded(
             len(found.cores) - 1,
             options.levels + 1,
             len(found.partitions[-1]),
             explained,
-            float("nan"),
+            explained / bound if bound > 0 else float("nan"),
             session.seconds,
         )
     )
