@@ -109,6 +109,7 @@ def gather(operator: Sweep, sets: Sequence[Members], *, sparse: bool) -> list[An
     Examples
     --------
     >>> from dasknmf.engine.executor import Threads
+    >>> from dasknmf.engine.sweep import Sweep
     >>> with Threads(workers=1) as executor:
     ...     A = Sweep.of_array(np.arange(9.0).reshape(3, 3) + np.arange(9.0).reshape(3, 3).T, executor)
     ...     gather(A, [Members(np.array([0, 2]), np.array([1.0, 0.5]))], sparse=False)[0].tolist()

@@ -64,7 +64,7 @@ def corrected_p(explained: NDArray[np.float64]) -> NDArray[np.float64]:
     --------
     >>> nulls = np.random.default_rng(0).normal(size=(5, 20))
     >>> nulls[0, 0] = 50
-    >>> corrected_p(nulls)[0]
+    >>> float(corrected_p(nulls)[0])
     0.05
     """
     spread = explained.std(axis=1, keepdims=True)

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
     from dasknmf.options import Start
 
-#: Splits from the root to the deepest leaf. STRING human from 32 factors has some hundred nodes on the third level, of
-#: 30 genes in the middle.
+#: Splits from the root to the deepest leaf. STRING human from 32 factors has 139 nodes on the fourth level, of 36 genes
+#: in the middle, and takes minutes.
 LEVELS = 4
+#: Least mean cosine of matched factors of restarts. On STRING human, of 150 nodes that are better than their nulls 137
+#: are above 0.95 and 7 below 0.9. Null networks cannot set it: of 64 nodes that are not better than theirs, which are
+#: chance as far as one knows, 45 are above 0.99, as two factors of a small network mostly are.
+REPRODUCIBLE = 0.9
 #: Factors that are tried inside a factor, in this order.
 BRANCHING = (2, 3, 4)
 
@@ -76,7 +80,7 @@ class ZoomOptions:
     null: str = "degree"
     nulls: int = 19
     alpha: float = 0.05
-    reproducible: float = 0.9
+    reproducible: float = REPRODUCIBLE
     restarts: int = 3
     seed: int = 0
     solver: str = "hals"
