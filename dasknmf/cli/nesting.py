@@ -19,6 +19,7 @@ from dasknmf.cli.shared import (
     workers_option,
     write_figure,
 )
+from dasknmf.errors import InputError
 
 #: Options that say where and how, not what.
 RUNNING = ("scheduler", "workers", "memory_limit", "resume")
@@ -46,14 +47,15 @@ class Similarity(click.ParamType):  # type: ignore[type-arg, unused-ignore] # ge
     "n_components",
     type=Numbers(),
     required=True,
-    help="Factors of each level, such as 32,16,8,4; one number is halved down to a root.",
+    help="Factors of each level, such as 32,16,8,4; one number is halved down to a root. zoom: of the root.",
 )
+@click.option("--levels", type=int, help="Most levels; zoom: most splits.")
 @click.option(
     "--method",
-    type=click.Choice(["relational", "coarsen"]),
+    type=click.Choice(["relational", "coarsen", "zoom"]),
     default="relational",
     show_default=True,
-    help="How a level is made of the one before.",
+    help="How a level is made: of what relates factors, of the network between them, or of the genes inside each.",
 )
 @click.option(
     "--loadings",
@@ -71,6 +73,17 @@ class Similarity(click.ParamType):  # type: ignore[type-arg, unused-ignore] # ge
 )
 @click.option("--restarts", type=int, default=3, show_default=True, help="Runs from random starts.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The first of those of restarts.")
+@click.option(
+    "--membership",
+    type=click.Choice(["hard", "soft"]),
+    help="zoom: whether a gene is in one factor or in several.  [default: hard]",
+)
+@click.option(
+    "--null",
+    type=click.Choice(["degree", "shuffle"]),
+    help="zoom: null networks that a node has to be better than.  [default: degree]",
+)
+@click.option("--nulls", type=int, help="zoom: how many of them.  [default: 19]")
 @click.option("-o", "--output", required=True, help="Where the result goes, a path or URL.")
 @click.option("--table", help="TSV of one row a node of the tree.")
 @click.option("--figure", help="PNG, SVG or PDF of the tree and its levels.")
@@ -110,12 +123,20 @@ def nest(
     place = checkpoint or checkpoint_beside(output)
     running = {name: options.pop(name) for name in RUNNING}
     ranks: Any = n_components[0] if len(n_components) == 1 else n_components
+    zooming = ("membership", "null", "nulls")
+    of_zoom = {name: value for name in zooming if (value := options.pop(name)) is not None}
+    if options["method"] == "zoom":
+        # of the others alone; a similarity is what zoom has none of
+        del options["similarity"]
+    elif of_zoom:
+        msg = f"--{next(iter(of_zoom))}: only --method zoom has it"
+        raise InputError(msg)
     with progress_listener(quiet=context.obj["quiet"]) as listener:
         # the checkpoint stays until the result is saved
         execution = Execution(
             **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
         )
-        found = nested(network, ranks, execution=execution, **options)
+        found = nested(network, ranks, execution=execution, **options, **of_zoom)
     save(found, output, overwrite=force, storage_options=storage)
     remove(place, storage_options=storage)
     rows = level_table(found)
