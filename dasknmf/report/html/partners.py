@@ -170,10 +170,9 @@ def _spread(values: Any) -> tuple[float, float]:
 def _nulls(symmetry: xr.Dataset) -> str:
     from dasknmf.report.nulls import null_measures
 
-    measured = symmetry.set_coords("measured")
     told = []
     for name in null_measures(symmetry)[:3]:
-        value = float(measured["measured"].sel(measure=name))
+        value = float(symmetry["measured"].sel(measure=name))
         for kind in symmetry["kind"].to_numpy():
             null = float(symmetry["null_mean"].sel(measure=name, kind=kind))
             told.append(f"{str(name).replace('_', ' ')} {value:.3f}, {null:.3f} on {kind} networks")
