@@ -17,6 +17,7 @@ from dasknmf.cli.shared import (
     scheduler_option,
     storage_of,
     workers_option,
+    write_figure,
 )
 
 #: Options that say where and how, not what.
@@ -72,6 +73,7 @@ class Similarity(click.ParamType):  # type: ignore[type-arg, unused-ignore] # ge
 @click.option("--seed", type=int, default=0, show_default=True, help="The first of those of restarts.")
 @click.option("-o", "--output", required=True, help="Where the result goes, a path or URL.")
 @click.option("--table", help="TSV of one row a node of the tree.")
+@click.option("--figure", help="PNG, SVG or PDF of the tree and its levels.")
 @scheduler_option
 @workers_option
 @memory_limit_option
@@ -88,6 +90,7 @@ def nest(
     n_components: list[int],
     output: str,
     table: str | None,
+    figure: str | None,
     force: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     checkpoint: str | None,
@@ -103,7 +106,7 @@ def nest(
 
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
-    require_folders(table)
+    require_folders(table, figure)
     place = checkpoint or checkpoint_beside(output)
     running = {name: options.pop(name) for name in RUNNING}
     ranks: Any = n_components[0] if len(n_components) == 1 else n_components
@@ -118,7 +121,11 @@ def nest(
     rows = level_table(found)
     if table is not None:
         node_table(found).to_csv(table, sep="\t", index=False)
-    saved = [file for file in (output, table) if file is not None]
+    if figure is not None:
+        from dasknmf.report.nesting_page import plot_nested
+
+        write_figure(plot_nested(found), figure)
+    saved = [file for file in (output, table, figure) if file is not None]
     if as_json:
         echo_json({"output": output, "saved": saved, "levels": rows.reset_index().to_dict("records")})
         return
@@ -133,6 +140,7 @@ def nest(
     "--half-life", type=float, default=10.0, show_default=True, help="Levels that count as no loss."
 )
 @click.option("--table", help="TSV of one row a run and quantity; it is printed in any case.")
+@click.option("--figure", help="PNG, SVG or PDF of what runs retain, γ and verdicts.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of bootstraps.")
 @force_option
 @json_option
@@ -144,6 +152,7 @@ def fragmentation(
     output: str | None,
     half_life: float,
     table: str | None,
+    figure: str | None,
     seed: int,
     force: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -157,7 +166,7 @@ def fragmentation(
     storage = storage_of(context)
     if output is not None:
         require_free(output, overwrite=force, storage_options=storage)
-    require_folders(table)
+    require_folders(table, figure)
     given = {place: load(place, storage_options=storage) for place in runs}
     found = test(given, half_life=half_life, seed=seed)
     if output is not None:
@@ -165,6 +174,10 @@ def fragmentation(
     rows = fragmentation_table(found)
     if table is not None:
         rows.to_csv(table, sep="\t", index=False)
+    if figure is not None:
+        from dasknmf.report.nesting_page import plot_fragmentation
+
+        write_figure(plot_fragmentation(found), figure)
     said = [str(found.attrs[name]) for name in ("verdict", "sentence") if name in found.attrs]
     if as_json:
         echo_json({"output": output, "verdict": said[0], "sentence": said[-1]})
@@ -174,6 +187,6 @@ def fragmentation(
     if len(effects):
         click.echo(effects.to_csv(sep="\t", index=False, float_format="%.4g"), nl=False)
     click.echo(said[-1])
-    saved = [file for file in (output, table) if file is not None]
+    saved = [file for file in (output, table, figure) if file is not None]
     if saved:
         click.echo(f"saved {', '.join(saved)}")

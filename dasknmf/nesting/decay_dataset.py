@@ -121,6 +121,7 @@ def _of_curves(
     restarts = max(run.restarts for run in runs)
     made["gamma_of"] = np.full((*shape, restarts), np.nan)
     made |= {name: np.full((*shape, len(levels)), np.nan) for name in ("kept", "fitted", "floor")}
+    made["kept_of"] = np.full((*shape, len(levels), restarts), np.nan)
     of_forms = ("misfit", "advantage", "advantage_low", "advantage_high")
     made |= {name: np.full((*shape, len(FORMS)), np.nan) for name in of_forms}
     for i, run in enumerate(runs):
@@ -133,6 +134,7 @@ def _of_curves(
             made["gamma_of"][i, j, : run.restarts] = found.decay.slopes
             at = np.searchsorted(levels, found.decay.levels)
             made["kept"][i, j, at] = np.sort(found.decay.values, axis=0).mean(axis=0)
+            made["kept_of"][i, j, at, : run.restarts] = found.decay.values.T
             made["fitted"][i, j, at] = found.decay.fitted()
             made["floor"][i, j, at] = found.decay.floor
             for f, form in enumerate(FORMS):

@@ -37,6 +37,7 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "levels_used": (_CURVE, "levels that the line is fitted to"),
     "gamma_of": (("run", "quantity", "restart"), "γ of each restart"),
     "kept": (("run", "quantity", "tier"), "mean over restarts"),
+    "kept_of": (("run", "quantity", "tier", "restart"), "value of each restart"),
     "fitted": (("run", "quantity", "tier"), "ρ_0 exp(−γ l)"),
     "floor": (("run", "quantity", "tier"), "below it a value is not told from 0"),
     # form

@@ -25,7 +25,7 @@ GENES = 8
 #: Partners that are drawn, of each level: more arcs are a tangle.
 PARTNERS = 8
 #: Ends of the scale from 0 to 1, in between in proportion: of one hue, so that grey print has its order.
-LIGHT, DARK = (238, 244, 249), (8, 48, 107)
+LIGHT, DARK = (238, 244, 249), (20, 76, 135)
 #: Of a node for which there is no value.
 NO_VALUE = "#FFFFFF"
 #: What nodes can be coloured by.
@@ -236,7 +236,7 @@ def shade(value: float) -> str:
     Examples
     --------
     >>> shade(0.0), shade(1.0), shade(float("nan"))
-    ('#EEF4F9', '#08306B', '#FFFFFF')
+    ('#EEF4F9', '#144C87', '#FFFFFF')
     """
     if not math.isfinite(value):
         return NO_VALUE
@@ -250,7 +250,7 @@ def ink_on(colour: str) -> str:
 
     Examples
     --------
-    >>> ink_on("#FFFFFF"), ink_on("#08306B")
+    >>> ink_on("#FFFFFF"), ink_on("#144C87")
     ('#000000', '#FFFFFF')
     """
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dasknmf.errors import InputError
-from dasknmf.report.axes import INK, POINTS_PER_INCH, VERMILLION, own_or_sized, settle
+from dasknmf.report.axes import POINTS_PER_INCH, VERMILLION, own_or_sized, settle
 from dasknmf.report.nodes import COLOURS, Tree, ink_on, shade, tree_of, wrapped
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ ARC, WIDEST_SHARE = 3.0, 0.2
 #: Steps of the scale that the key shows.
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 BELOW = "#F1F1F1"
+#: Of boxes: seen on the lightest and on the darkest.
+EDGE = "#9FB1C3"
 
 
 class Label(NamedTuple):
@@ -93,7 +95,7 @@ def plot_icicle(nested: xr.Dataset, *, ax: Axes | None = None, colour: str = "re
     pairs = tree.partners()
     step = 1 + (GAP if pairs else CLOSE)
     ax = own_or_sized(ax, WIDE, ROW * step * tree.rows + AROUND)
-    ax.set(xlim=(0, 1), ylim=(step * tree.rows - (step - 1) / 2, -0.04))
+    ax.set(xlim=(0, 1), ylim=(step * tree.rows, -0.04))
     if pairs:
         inner = np.unique(tree.parent[tree.parent >= 0])
         shadows = [Rectangle((tree.left[i], step * tree.row[i] + 1), tree.width[i], GAP) for i in inner]
@@ -101,7 +103,7 @@ def plot_icicle(nested: xr.Dataset, *, ax: Axes | None = None, colour: str = "re
     boxes = [Rectangle((tree.left[i], step * tree.row[i]), tree.width[i], 1) for i in range(len(values))]
     line = 0.7 if len(boxes) <= 100 else 0.3
     colours = [shade(value) for value in values]
-    ax.add_collection(PatchCollection(boxes, facecolor=colours, edgecolor=INK, lw=line, zorder=1))
+    ax.add_collection(PatchCollection(boxes, facecolor=colours, edgecolor=EDGE, lw=line, zorder=1))
     for first, second, share in pairs:
         _arc(ax, tree, first, second, step, share)
     rows = range(tree.rows)
@@ -155,11 +157,11 @@ def _key(ax: Axes, colour: str, *, pairs: bool, white: bool) -> None:
     from matplotlib.patches import Patch
 
     handles: list[Patch | Line2D] = [
-        Patch(fc=shade(value), ec=INK, lw=0.7, label=f"{value:g}") for value in STEPS
+        Patch(fc=shade(value), ec=EDGE, lw=0.7, label=f"{value:g}") for value in STEPS
     ]
     handles[0].set_label(f"{colour} 0")
     if white:
-        handles.append(Patch(fc=shade(np.nan), ec=INK, lw=0.7, label="not measured"))
+        handles.append(Patch(fc=shade(np.nan), ec=EDGE, lw=0.7, label="not measured"))
     if pairs:
         handles.append(Line2D([], [], color=VERMILLION, lw=2, label="partners"))
     legend = ax.legend(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dasknmf.errors import InputError
 from dasknmf.report.axes import INK, VERMILLION
 from dasknmf.report.nodes import Tree, ink_on, shade
-from dasknmf.report.tree import CLOSE, GAP, STEPS, arc_points, arc_width, coloured, fitting_label
+from dasknmf.report.tree import CLOSE, EDGE, GAP, STEPS, arc_points, arc_width, coloured, fitting_label
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -118,7 +118,7 @@ def _svg_node(tree: Tree, node: int, fill: str, across: float, y: float) -> str:
         f'<g class="node" role="graphics-symbol" aria-roledescription="factor" aria-label="{about}" '
         f'data-node="{node}" data-parent="{tree.parent[node]}" data-left="{tree.left[node]:.6f}" '
         f'data-width="{tree.width[node]:.6f}"><title>{about}</title><rect x="{x:.2f}" y="{y:g}" '
-        f'width="{wide:.2f}" height="{SVG_ROW:g}" fill="{fill}" stroke="{INK}" stroke-width="0.5"/>{words}</g>'
+        f'width="{wide:.2f}" height="{SVG_ROW:g}" fill="{fill}" stroke="{EDGE}" stroke-width="0.7"/>{words}</g>'
     )
 
 
@@ -128,7 +128,7 @@ def _svg_key(colour: str, *, pairs: bool) -> list[str]:
     x = SVG_LEFT + 7.0 * len(colour) + 4
     for value in STEPS:
         out.append(
-            f'<rect x="{x:g}" y="5" width="30" height="13" fill="{shade(value)}" stroke="{INK}" stroke-width="0.5"/>'
+            f'<rect x="{x:g}" y="5" width="30" height="13" fill="{shade(value)}" stroke="{EDGE}" stroke-width="0.7"/>'
             f'<text x="{x + 15:g}" y="15" font-size="9" text-anchor="middle" fill="{ink_on(shade(value))}">'
             f"{value:g}</text>"
         )
