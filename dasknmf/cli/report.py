@@ -9,8 +9,12 @@ from dasknmf.cli.shared import echo_json, force_option, json_option, storage_of
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True)
-@click.option("-o", "--output", default="report.html", show_default=True, help="Where the file goes, a path or URL.")
-@click.option("--network", help="The store that was factorized.  [default: what results name, if it is there]")
+@click.option(
+    "-o", "--output", default="report.html", show_default=True, help="Where the file goes, a path or URL."
+)
+@click.option(
+    "--network", help="The store that was factorized.  [default: what results name, if it is there]"
+)
 @click.option("--title", help="Of the page.  [default: the network]")
 @click.option("--mixed", is_flag=True, help="Take results of several networks on one page.")
 @force_option

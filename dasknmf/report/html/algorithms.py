@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from dasknmf.comparing.comparison import comparison_table
@@ -36,15 +35,24 @@ def of_comparison(contents: Contents) -> Block | None:
 def _one(run: Run) -> list[Block | None]:
     found = run.result
     solvers, networks = (found[name].to_numpy().astype(str).tolist() for name in ("solver", "network"))
-    claims = list(zip(*(found[name].to_numpy().tolist() for name in ("claim", "claim_verdict", "claim_evidence")), strict=True))
+    claims = list(
+        zip(
+            *(found[name].to_numpy().tolist() for name in ("claim", "claim_verdict", "claim_evidence")),
+            strict=True,
+        )
+    )
     rows = comparison_table(found)
     drawn = [name for name in DRAWN if name in found]
     return [
         text(
-            f"{', '.join(solvers)}, {run.attrs['n_components']} factors each and {count(found.sizes['restart'], 'restart')}, "
-            f"on the network and what it is compared with: {', '.join(networks)}."
+            f"{', '.join(solvers)}: {run.attrs['n_components']} factors and {count(found.sizes['restart'], 'restart')} "
+            f"each, on the network and what it is compared with: {', '.join(networks)}."
         ),
-        table("Claims, judged on these fits", [("Claim", "text"), ("Verdict", "text"), ("Evidence", "text")], claims),
+        table(
+            "Claims, judged on these fits",
+            [("Claim", "text"), ("Verdict", "text"), ("Evidence", "text")],
+            claims,
+        ),
         picture(
             lambda: _drawing(run, drawn),
             alt="Measures of each algorithm with intervals over restarts. "
@@ -64,25 +72,30 @@ def _drawing(run: Run, measures: list[str]) -> object:
 
 def _table(rows: pd.DataFrame) -> Block | None:
     plain = [str(name) for name in rows.columns if not str(name).endswith(("_low", "_high"))]
-    columns = [("Network", "text"), ("Algorithm", "text"), *((name.replace("_", " "), "number") for name in plain)]
+    columns = [
+        ("Network", "text"),
+        ("Algorithm", "text"),
+        *((name.replace("_", " "), "number") for name in plain),
+    ]
     return table("Means over restarts", columns, rows[plain].reset_index().itertuples(index=False, name=None))
 
 
 def _intervals(rows: pd.DataFrame) -> Block | None:
     """Return one row a network, algorithm and measure, which stays narrow enough to print."""
     measures = [str(name).removesuffix("_low") for name in rows.columns if str(name).endswith("_low")]
+    keys = zip(*(rows.index.get_level_values(name).tolist() for name in ("network", "solver")), strict=True)
     cells = [
-        [network, solver, name.replace("_", " "), *(float(row[column]) for column in (name, f"{name}_low", f"{name}_high"))]
-        for (network, solver), row in rows.iterrows()  # type: ignore[misc]
+        [
+            *key,
+            name.replace("_", " "),
+            *(float(rows.loc[key, column]) for column in (name, f"{name}_low", f"{name}_high")),
+        ]
+        for key in keys
         for name in measures
     ]
     kinds = [("Network", "text"), ("Algorithm", "text"), ("Measure", "text")]
     return table(
-        "Means over restarts with 95 % intervals", [*kinds, ("Mean", "number"), ("2.5 %", "number"), ("97.5 %", "number")], cells
+        "Means over restarts with 95 % intervals",
+        [*kinds, ("Mean", "number"), ("2.5 %", "number"), ("97.5 %", "number")],
+        cells,
     )
-
-
-def options_of(run: Run) -> dict[str, object]:
-    """Return the options of all fits of a comparison."""
-    given: dict[str, object] = json.loads(run.attrs.get("options", "{}"))
-    return given

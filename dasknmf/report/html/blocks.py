@@ -85,6 +85,11 @@ def details(summary: str, blocks: Iterable[Block | None]) -> Block | None:
     return {"block": "details", "summary": summary, "blocks": kept} if kept else None
 
 
+def gallery(pictures: Iterable[Block]) -> Block:
+    """Return pictures that stand side by side where there is room."""
+    return {"block": "gallery", "blocks": list(pictures)}
+
+
 def _said(value: Any) -> bool:
     if value is None:
         return False

@@ -47,8 +47,8 @@ OF_ENRICHMENT = ("min_size", "max_size", "universe")
 def commands_of(contents: Contents) -> list[str]:
     """Return one command a saved result, in an order in which they can be run; none for results not made so.
 
-    Names of files are their last parts. Results of several models in one store are one command a model, with an output of
-    its own.
+    Names of files are their last parts. Results of several models in one store are one command a model, with an output
+    of its own.
     """
     made: list[str] = []
     for run in contents.runs:
@@ -138,7 +138,12 @@ def _comparison(run: Run, contents: Contents) -> Iterator[str]:
     del contents
     a, options = run.attrs, json.loads(run.attrs.get("options", "{}"))
     yield from ["compare", run.network, "-k", _plain(a["n_components"]), *_output(run)]
-    yield from ["--solvers", _plain(run.result["solver"].to_numpy()), "--kinds", _plain(run.result["network"].to_numpy())]
+    yield from [
+        "--solvers",
+        _plain(run.result["solver"].to_numpy()),
+        "--kinds",
+        _plain(run.result["network"].to_numpy()),
+    ]
     yield from ["--restarts", str(run.result.sizes["restart"]), "--seed", _plain(a["seed"])]
     yield from _flags(options, OF_COMPARISON)
 
@@ -153,7 +158,12 @@ def _fragmentation(run: Run, contents: Contents) -> Iterator[str]:
     by_name = {one.name: one.file or one.name for one in contents.of("nested")}
     names = [str(name) for name in run.result["run"].to_numpy()]
     yield from ["fragmentation", *(by_name.get(name, name) for name in names), *_output(run)]
-    yield from ["--half-life", _plain(run.attrs.get("half_life_bound", 10.0)), "--seed", _plain(run.attrs.get("seed", 0))]
+    yield from [
+        "--half-life",
+        _plain(run.attrs.get("half_life_bound", 10.0)),
+        "--seed",
+        _plain(run.attrs.get("seed", 0)),
+    ]
 
 
 def _enrichment(run: Run, contents: Contents) -> Iterator[str]:
@@ -161,7 +171,15 @@ def _enrichment(run: Run, contents: Contents) -> Iterator[str]:
 
     a = run.attrs
     fit = next((one.file for one in contents.of("fit") if one.file and is_of(run, one.result)), "FIT")
-    yield from ["enrich", fit, "--gene-sets", str(a["gene_sets"]), *_output(run), "--sides", _plain(a["sides"])]
+    yield from [
+        "enrich",
+        fit,
+        "--gene-sets",
+        str(a["gene_sets"]),
+        *_output(run),
+        "--sides",
+        _plain(a["sides"]),
+    ]
     if a.get("n_top") != "participation number":
         yield from ["--top", _plain(a["n_top"])]
     yield from _flags(a, OF_ENRICHMENT)

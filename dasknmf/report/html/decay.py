@@ -71,7 +71,11 @@ def _one(run: Run) -> list[Block | None]:
         verdict(f"{str(attributes['verdict']).capitalize()}."),
         text(sentence) if sentence else None,
         *_pictures(found, sentence or str(attributes["verdict"])),
-        framed("Loss per level of every run: retention falls as exp(−γ · level)", fragmentation_table(found), RUN_COLUMNS),
+        framed(
+            "Loss per level of every run: retention falls as exp(−γ · level)",
+            fragmentation_table(found),
+            RUN_COLUMNS,
+        ),
         framed("What γ is made of", attribution_table(found), EFFECT_COLUMNS),
         text(str(attributes["choice_sentence"])) if attributes.get("choice_sentence") else None,
         details("Choices of loadings and similarity", [_options(found)]),
@@ -82,7 +86,11 @@ def _options(found: xr.Dataset) -> Block | None:
     import pandas as pd
 
     there = [name for name in OPTION_COLUMNS if name in found]
-    return framed("What each choice keeps", pd.DataFrame({name: found[name].to_numpy() for name in there}), OPTION_COLUMNS)
+    return framed(
+        "What each choice keeps",
+        pd.DataFrame({name: found[name].to_numpy() for name in there}),
+        OPTION_COLUMNS,
+    )
 
 
 def _pictures(given: xr.Dataset, sentence: str) -> list[Block | None]:
@@ -91,8 +99,10 @@ def _pictures(given: xr.Dataset, sentence: str) -> list[Block | None]:
     found = for_drawing(given)
     rows = fragmentation_table(given)
     each = "; ".join(f"{run}: {judged}" for run, judged in zip(rows["run"], rows["verdict"], strict=True))
-    made = [
-        _picture(plot_retention, found, sentence, "Retention by level, with the exponential that fits it best."),
+    made: list[Block | None] = [
+        _picture(
+            plot_retention, found, sentence, "Retention by level, with the exponential that fits it best."
+        ),
         _picture(plot_gamma, found, f"γ of every run. {each}.", "Loss per level, γ, with its 95 % interval."),
     ]
     if given.sizes.get("effect"):

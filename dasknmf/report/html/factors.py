@@ -44,8 +44,8 @@ SET_COLUMNS = {
 def chosen_fit(contents: Contents) -> tuple[str, xr.Dataset] | None:
     """Return the fit whose factors are told, and its name.
 
-    The one that a symmetry examined, or else an enrichment; of the others that with the smallest relative error. Without
-    a fit, the consensus of the recommended rank of a survey.
+    The one that a symmetry examined, or else an enrichment; of the others that with the smallest relative error.
+    Without a fit, the consensus of the recommended rank of a survey.
     """
     fits = contents.of("fit")
     for kind in ("symmetry", "enrichment"):
@@ -71,7 +71,10 @@ def is_of(made: Run, fit: xr.Dataset) -> bool:
     prefix = "fit_" if made.kind == "enrichment" else ""
     if made.result["factor"].to_numpy().tolist() != fit["factor"].to_numpy().tolist():
         return False
-    if "gene" in made.result.coords and made.result["gene"].to_numpy().tolist() != fit["gene"].to_numpy().tolist():
+    if (
+        "gene" in made.result.coords
+        and made.result["gene"].to_numpy().tolist() != fit["gene"].to_numpy().tolist()
+    ):
         return False
     for name in KNOWN_BY:
         theirs = made.attrs.get(name if name == "network_checksum" else prefix + name)
@@ -113,9 +116,10 @@ def _lead(name: str, fit: xr.Dataset, contents: Contents) -> str:
     others = len(contents.of("fit")) - 1
     beside = f" The factors of {count(others, 'other fit')} are not listed." if others > 0 else ""
     return (
-        f"The {count(fit.sizes['factor'], 'factor')} of {name}, the largest contribution first. A factor is a group of genes "
-        "(W) and the genes they are connected to (H); in a module both are the same. The size of a side is its "
-        f"participation number, (Σw²)² / Σw⁴: how many genes carry it. The contribution is its share of what the fit explains.{beside}"
+        f"The {count(fit.sizes['factor'], 'factor')} of {name}, by the size of their loadings. A factor is a group of "
+        "genes (W) and the genes they are connected to (H); in a module both are the same. The size of a side is its "
+        "participation number, (Σw²)² / Σw⁴: how many genes carry it. The contribution is its share of what the fit "
+        f"explains.{beside}"
     )
 
 
@@ -159,10 +163,11 @@ def _table(
 
 def _genes(fit: xr.Dataset) -> dict[tuple[int, str], list[str]]:
     """Return the names of the top genes by factor and side."""
-    return {
-        (int(factor), str(side)): [str(gene) for gene in rows["gene"]]
-        for (factor, side), rows in top_genes(fit, n=GENES).groupby(["factor", "side"])
-    }
+    rows = top_genes(fit, n=GENES)
+    found: dict[tuple[int, str], list[str]] = {}
+    for factor, side, gene in zip(*(rows[name].tolist() for name in ("factor", "side", "gene")), strict=True):
+        found.setdefault((factor, side), []).append(str(gene))
+    return found
 
 
 def reproducibility(fit: xr.Dataset, symmetry: xr.Dataset | None) -> NDArray[np.float64]:
@@ -183,13 +188,18 @@ def _best_sets(enriched: list[Run]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for run in enriched:
         rows = enrichment_table(run.result, max_q=Q).sort_values(["factor", "p"], kind="stable")
-        for factor, of in rows.groupby("factor"):
-            best = of.drop_duplicates("set").head(BEST)
-            found.setdefault(int(factor), []).extend(
-                f"{name} ({overlap} of {size}, q = {q:.1g})"
-                for name, overlap, size, q in zip(best["set"], best["overlap"], best["size"], best["q"], strict=True)
-            )
+        rows = rows.drop_duplicates(["factor", "set"]).groupby("factor").head(BEST)
+        columns = (rows[name].tolist() for name in ("factor", "set", "description", "overlap", "size", "q"))
+        for factor, name, description, overlap, size, q in zip(*columns, strict=True):
+            told = f"{_called(name, description)} ({overlap} of {size}, q = {q:.1g})"
+            found.setdefault(factor, []).append(told)
     return found
+
+
+def _called(name: str, description: str) -> str:
+    """Return what a set is called by people: its description, where that is words and no address."""
+    words = description and "://" not in description and description != name
+    return f"{description}, {name}" if words else name
 
 
 def _sets(run: Run) -> Block | None:
@@ -198,10 +208,11 @@ def _sets(run: Run) -> Block | None:
     k, sides = run.result.sizes["factor"], run.result.sizes["side"]
     found = rows["factor"].nunique()
     lead = (
-        f"{found} of {count(k, 'factor')} have at least one known gene set at q ≤ {Q:g}, of {attributes['sets_tested']:,} "
-        f"tested in {attributes['gene_sets']}; {attributes['genes_shared']:,} of {attributes['genes_of_network']:,} genes are in "
-        "any set. q is corrected over the sets of one factor and side, and takes genes for independent, which those of a "
-        "pathway are not: it says what a factor is about, not how surely."
+        f"{found} of {count(k, 'factor')} have at least one known gene set at q ≤ {Q:g}, of "
+        f"{attributes['sets_tested']:,} tested in {attributes['gene_sets']}; {attributes['genes_shared']:,} of "
+        f"{attributes['genes_of_network']:,} genes are in any set. q is corrected over the sets of one factor and side "
+        "and takes genes for independent, which those of a pathway are not: it says what a factor is about, not how "
+        "surely."
     )
     summary = f"Known gene sets in the top genes of factors, the best {SETS} of each side ({count(len(rows), 'row')})"
     return {
@@ -210,7 +221,10 @@ def _sets(run: Run) -> Block | None:
             block
             for block in (
                 text(lead),
-                details(summary, [framed(f"Gene sets, {'both sides' if sides > 1 else 'one side'}", rows, SET_COLUMNS)]),
+                details(
+                    summary,
+                    [framed(f"Gene sets, {'both sides' if sides > 1 else 'one side'}", rows, SET_COLUMNS)],
+                ),
             )
             if block is not None
         ],
@@ -244,5 +258,6 @@ def _picture(fit: xr.Dataset, shares: NDArray[np.float64]) -> Block | None:
     return picture(
         draw,
         alt=f"{ends}The largest {of} of {len(shares)} factors make {leading} of what the fit explains.",
-        caption=f"{'Error by iteration, and loadings' if converged else 'Loadings'} of the top genes of the first factors.",
+        caption=f"{'Error by iteration, and loadings' if converged else 'Loadings'} of the top genes of the first "
+        "factors.",
     )

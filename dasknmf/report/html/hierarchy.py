@@ -75,9 +75,13 @@ def _one(run: Run) -> list[Block | None]:
         None if own is None else framed(f"What each level keeps, loadings {shown}", own, LEVEL_COLUMNS),
         # a control is there for its numbers
         *([] if run.control else _tree(run)),
-        details("All loadings", [framed("What each level keeps", levels, LEVEL_COLUMNS)] if levels is not None else []),
         details(
-            f"All nodes of the tree ({count(len(nodes), 'row')})", [framed("Nodes of the tree", nodes, NODE_COLUMNS)]
+            "All loadings",
+            [framed("What each level keeps", levels, LEVEL_COLUMNS)] if levels is not None else [],
+        ),
+        details(
+            f"All nodes of the tree ({count(len(nodes), 'row')})",
+            [framed("Nodes of the tree", nodes, NODE_COLUMNS)],
         ),
     ]
 
@@ -86,11 +90,15 @@ def _lead(run: Run) -> str:
     a, ranks = run.attrs, run.result["n_factors"].to_numpy().tolist() if "n_factors" in run.result else []
     similarity = f", similarity {a['similarity']}" if a.get("similarity", "none") != "none" else ""
     down = " → ".join(number(rank) for rank in ranks)
-    order = "Levels are counted from the finest" if a.get("order") == "fine-to-coarse" else "Levels are counted from the root"
+    order = (
+        "Levels are counted from the finest"
+        if a.get("order") == "fine-to-coarse"
+        else "Levels are counted from the root"
+    )
     return (
         f"Method {a.get('method', '')}, loadings {a.get('loadings', '')}{similarity}"
-        f"{f'; factors of each level: {down}' if down else ''}. {order}; each is made of the one before. Retention is what a "
-        "level explains of the network over what the best matrix of its rank could."
+        f"{f'; factors of each level: {down}' if down else ''}. {order}; each is made of the one before. Retention is "
+        "what a level explains of the network over what the best matrix of its rank could."
     )
 
 
@@ -102,7 +110,8 @@ def _levels(run: Run, own: pd.DataFrame | None) -> Block | None:
     kept = own["retention"].to_numpy()
     return picture(
         lambda: plot_levels(for_drawing(run.result)),
-        alt=f"Retention goes from {number(float(kept[0]))} at the first level to {number(float(kept[-1]))} at the last of {len(kept)}.",
+        alt=f"Retention goes from {number(float(kept[0]))} at the first of {count(len(kept), 'level')} to "
+        f"{number(float(kept[-1]))} at the last.",
         caption="What each level explains, keeps of the best possible, and adds; and how far restarts agree on it.",
     )
 
@@ -115,12 +124,16 @@ def _tree(run: Run) -> list[Block | None]:
     result: Any = run.result
     share = result["nesting"].to_numpy() if "nesting" in result else np.array([])
     known = share[np.isfinite(share)]
-    inside = f" A factor has {number(float(known.mean()))} of its mass in its parent on average." if len(known) else ""
+    inside = (
+        f" A factor has {number(float(known.mean()))} of its mass in its parent on average."
+        if len(known)
+        else ""
+    )
     return [
         heading("The tree"),
         text(
-            "Every box is a factor, below what it is a part of, as wide as it has genes. Choose a box to see what is in "
-            f"it, and again to go back; all nodes are in the table below, too.{inside}"
+            "Every box is a factor, below what it is a part of, as wide as it has genes. Choose a box to see what is "
+            f"in it, and again to go back; all nodes are in the table below, too.{inside}"
         ),
         {"block": "tree", "svg": tree_svg(result)},
     ]

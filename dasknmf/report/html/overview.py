@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,8 @@ from dasknmf.report.html.blocks import heading, items, section, table, text
 from dasknmf.report.html.formats import count, number
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dasknmf.report.html.blocks import Block
     from dasknmf.report.html.runs import Contents, Run
 
@@ -37,28 +38,28 @@ OF_CARD = {
 
 def in_short(contents: Contents) -> Block | None:
     """Return the answers of all sections, one sentence each."""
-    said = []
-    for run in contents.of("survey"):
-        if "reason" in run.attrs:
-            said.append(_named(contents, run, f"Rank: {run.attrs['reason']}."))
-    for run in contents.of("symmetry"):
-        if run.attrs.get("verdict"):
-            said.append(_named(contents, run, f"Symmetry: {run.attrs['verdict']}"))
-    for run in contents.of("comparison"):
-        verdicts = [str(one) for one in run.result["claim_verdict"].to_numpy()]
-        held = verdicts.count("reproduced")
-        said.append(
-            _named(contents, run, f"Algorithms: {held} of {count(len(verdicts), 'claim')} reproduced.")
-        )
-    for run in contents.of("fragmentation"):
-        said.append(_named(contents, run, f"Nesting: information {run.attrs['verdict']}."))
+    said = [
+        f"{run.name}: {sentence}" if len(contents.of(run.kind)) > 1 else sentence
+        for run in contents.runs
+        if (sentence := _answer(run))
+    ]
     listed = items(said)
     return None if listed is None else section("in-short", "In short", [listed])
 
 
-def _named(contents: Contents, run: Run, sentence: str) -> str:
-    """Put the name of a result before its sentence where there are several of its kind."""
-    return f"{run.name}: {sentence}" if len(contents.of(run.kind)) > 1 else sentence
+def _answer(run: Run) -> str:
+    """Return what a result says, in a sentence; empty where it has no verdict."""
+    a = run.attrs
+    if run.kind == "survey" and a.get("reason"):
+        return f"Rank: {a['reason']}."
+    if run.kind == "symmetry" and a.get("verdict"):
+        return f"Symmetry: {a['verdict']}"
+    if run.kind == "comparison":
+        verdicts = [str(one) for one in run.result["claim_verdict"].to_numpy()]
+        return f"Algorithms: {verdicts.count('reproduced')} of {count(len(verdicts), 'claim')} reproduced."
+    if run.kind == "fragmentation":
+        return f"Nesting: {a.get('sentence') or a['verdict']}"
+    return ""
 
 
 def of_network(contents: Contents) -> Block:
@@ -85,10 +86,7 @@ def _lead(contents: Contents) -> str:
             f"{card['location']} is a symmetric network of {count(card['genes'], 'gene')} and "
             f"{count(card['edges'], 'weighted pair')} of genes."
         )
-    by_name: dict[str, Run] = {}
-    for run in contents.runs:
-        if run.network and not run.control:
-            by_name.setdefault(run.network, run)
+    by_name = {run.network: run for run in reversed(contents.runs) if run.network and not run.control}
     told = [
         f"{name}{_genes(run)}{f', checksum {run.checksum}' if run.checksum else ''}"
         for name, run in by_name.items()
@@ -110,23 +108,27 @@ def _card(card: dict[str, Any]) -> Block | None:
 def _made(card: dict[str, Any]) -> Block | None:
     """Return how weights were made and from what, as the store says."""
     weights, provenance = card.get("weights", {}), card.get("provenance", {})
-    rows = [
-        (f"{name.replace('_', ' ')}", value, "text")
-        for name, value in {**weights, **provenance}.items()
-        if value not in (None, "", {}, [])
-    ]
-    return _properties("How its weights were made", rows)
+    return _properties(
+        "How its weights were made",
+        [(name, value, "text") for name, value in _flat({**weights, **provenance})],
+    )
+
+
+def _flat(given: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Return names and values of a mapping and of those inside it; what is empty is left out."""
+    for key, value in given.items():
+        name = f"{before}{key}".replace("_", " ")
+        if isinstance(value, dict):
+            yield from _flat(value, f"{name}: ")
+        elif value not in (None, "", []):
+            yield name, ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _properties(caption: str, rows: list[tuple[str, Any, str]]) -> Block | None:
     """Return a table of names and values, each value written by a kind of its own."""
-    made = table(caption, [("Property", "text"), ("Value", "mixed")], [(name, value) for name, value, _ in rows])
+    made = table(caption, [("Property", "text"), ("Value", "text")], [row[:2] for row in rows])
     if made is not None:
         made["kinds"] = [kind for *_, kind in rows]
-        made["rows"] = [
-            [name, value if isinstance(value, (int, float, str)) else json.dumps(value, ensure_ascii=False)]
-            for name, value in made["rows"]
-        ]
     return made
 
 
@@ -144,11 +146,19 @@ def _checks(contents: Contents) -> Block | None:
     if contents.several:
         said.append("Results of more than one network are on this page, as was asked for.")
     if card.get("isolated"):
-        said.append(f"{count(card['isolated'], 'gene has', 'genes have')} no edge, so no factor can say anything of them.")
+        said.append(
+            f"{count(card['isolated'], 'gene has', 'genes have')} no edge, so no factor can say anything of them."
+        )
     if card.get("lost_edges"):
-        said.append(f"{count(card['lost_edges'], 'edge')} became 0 when weights were stored as {card['storage']}.")
+        said.append(
+            f"{count(card['lost_edges'], 'edge')} became 0 when weights were stored as {card['storage']}."
+        )
     fits = [run for run in contents.of("fit") if "converged" in run.attrs]
-    open_ = [f"{run.name} ({run.attrs.get('stop_reason', 'stopped')})" for run in fits if not run.attrs["converged"]]
+    open_ = [
+        f"{run.name} ({run.attrs.get('stop_reason', 'stopped')})"
+        for run in fits
+        if not run.attrs["converged"]
+    ]
     if open_:
         said.append(f"Not converged: {', '.join(open_)}.")
     elif fits:

@@ -47,7 +47,11 @@ def title_of(contents: Contents) -> str:
     names = [str(contents.card["location"])] if contents.card else []
     names += [run.network for run in contents.runs if run.network and not run.control]
     known = list(dict.fromkeys(names))
-    return f"Factors of {', '.join(known[:3])}{' and others' if len(known) > 3 else ''}" if known else "Factors of a gene network"
+    return (
+        f"Factors of {', '.join(known[:3])}{' and others' if len(known) > 3 else ''}"
+        if known
+        else "Factors of a gene network"
+    )
 
 
 def page_of(contents: Contents, *, title: str | None = None) -> str:
@@ -60,6 +64,7 @@ def page_of(contents: Contents, *, title: str | None = None) -> str:
     """
     try:
         import jinja2
+        from markupsafe import Markup
     except ImportError:
         error = missing_dependency("jinja2", extra="report", purpose="writing a report")
         raise error from None
@@ -79,8 +84,8 @@ def page_of(contents: Contents, *, title: str | None = None) -> str:
     return environment.get_template("page.html").render(
         title=title or title_of(contents),
         sections=sections,
-        style=jinja2.utils.markupsafe.Markup(_text("style.css")),  # noqa: S704 # a file of this package
-        script=jinja2.utils.markupsafe.Markup(script),  # noqa: S704 # a file of this package
+        style=Markup(_text("style.css")),  # noqa: S704 # a file of this package
+        script=Markup(script),  # noqa: S704 # a file of this package
         digest=digest,
         version=_version(),
     )

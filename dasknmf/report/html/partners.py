@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.laboratory.tables import factor_table, measure_table, pair_table
-from dasknmf.report.html.blocks import details, framed, heading, items, section, table, verdict
+from dasknmf.report.html.blocks import details, framed, gallery, heading, items, section, table, verdict
 from dasknmf.report.html.factors import is_of
 from dasknmf.report.html.formats import count
 from dasknmf.report.html.pictures import for_drawing, picture
@@ -62,7 +62,9 @@ def _one(run: Run, fit: xr.Dataset | None) -> list[Block | None]:
     factors = factor_table(symmetry).reset_index()
     # an assignment of what is nowhere is no partner
     factors["partner_of"] = factors["partner_of"].where(symmetry["cycle_length"].to_numpy() > 0)
-    factors["partner_of"] = [None if np.isnan(one) else int(one) for one in factors["partner_of"].astype(float)]
+    factors["partner_of"] = [
+        None if np.isnan(one) else int(one) for one in factors["partner_of"].astype(float)
+    ]
     return [
         verdict(str(attributes["verdict"])) if attributes.get("verdict") else None,
         items(json.loads(attributes.get("sentences", "[]"))),
@@ -76,7 +78,8 @@ def _one(run: Run, fit: xr.Dataset | None) -> list[Block | None]:
 def _measures(symmetry: xr.Dataset) -> Block | None:
     frame = measure_table(symmetry).reset_index()
     titles = {
-        name: (name.replace("_", " "), "text" if name in ("measure", "gauge") else "number") for name in frame.columns
+        name: (name.replace("_", " "), "text" if name in ("measure", "gauge") else "number")
+        for name in frame.columns
     }
     return framed("Measures", frame, titles)
 
@@ -107,7 +110,6 @@ def _pictures(given: xr.Dataset, fit: xr.Dataset | None) -> Iterator[Block]:
     from dasknmf.report.nulls import null_measures, plot_null_distributions
     from dasknmf.report.partners import plot_partner_matrix
     from dasknmf.report.restarts import plot_restart_stability
-    from dasknmf.report.slopes import plot_slope_fan
 
     symmetry = for_drawing(given)
     yield picture(
@@ -118,26 +120,29 @@ def _pictures(given: xr.Dataset, fit: xr.Dataset | None) -> Iterator[Block]:
     )
     if has(symmetry, "predicted_pairs"):
         yield picture(
-            lambda: plot_inertia(symmetry), alt=_inertia(symmetry), caption="Pairs that the signs of the leading eigenvalues predict."
+            lambda: plot_inertia(symmetry),
+            alt=_inertia(symmetry),
+            caption="Pairs that the signs of the leading eigenvalues predict.",
         )
-    for name, own, words in (("slope", False, "balanced"), ("own_slope", True, "as the algorithm leaves them")):
-        if has(symmetry, name):
-            values = symmetry[name].to_numpy()
-            middle, spread = _spread(values[values > 0])
-            yield picture(
-                lambda own=own: plot_slope_fan(symmetry, own=own),
-                alt=f"Slopes of H on W, {words}: median {middle:.2f}, spread {spread:.2f} (standard deviation of their logarithm).",
-                caption=f"Slope of the partner on each factor, {words}.",
-            )
+    fans = [
+        _fan(symmetry, own=own)
+        for name, own in (("slope", False), ("own_slope", True))
+        if has(symmetry, name)
+    ]
+    if fans:
+        yield gallery(fans)
     if has(symmetry, "recurrence"):
         yield picture(
             lambda: plot_restart_stability(symmetry),
-            alt=f"Factors come back in other restarts with a median similarity of {float(symmetry['recurrence'].median()):.3f}.",
+            alt="Factors come back in other restarts with a median similarity of "
+            f"{float(symmetry['recurrence'].median()):.3f}.",
             caption="How similar each factor is to its match in other restarts, and whether it is on the same side.",
         )
     if null_measures(symmetry):
         yield picture(
-            lambda: plot_null_distributions(symmetry), alt=_nulls(symmetry), caption="Each measure beside those of null networks."
+            lambda: plot_null_distributions(symmetry),
+            alt=_nulls(symmetry),
+            caption="Each measure beside those of null networks.",
         )
     if fit is not None:
         yield from _scatter(symmetry, for_drawing(fit))
@@ -147,8 +152,9 @@ def _partners_found(symmetry: xr.Dataset) -> str:
     kinds = symmetry["class"].to_numpy().tolist()
     median = float(np.nanmedian(symmetry["partner_cosine"].to_numpy()))
     return (
-        f"Of {count(len(kinds), 'factor')}, {kinds.count('module')} are modules on the diagonal, {kinds.count('pair')} are in pairs of "
-        f"partners off it, {kinds.count('unresolved')} are neither; the median cosine with the partner is {median:.3f}."
+        f"Of {count(len(kinds), 'factor')}, {kinds.count('module')} are modules on the diagonal, {kinds.count('pair')} "
+        f"are in pairs of partners off it, {kinds.count('unresolved')} are neither; the median cosine with the partner "
+        f"is {median:.3f}."
     )
 
 
@@ -158,7 +164,22 @@ def _inertia(symmetry: xr.Dataset) -> str:
     place = int(np.abs(ranks - k).argmin())
     predicted = int(symmetry["predicted_pairs"].to_numpy()[place])
     found = int((symmetry["class"].to_numpy() == "pair").sum() // 2)
-    return f"The spectrum predicts {count(predicted, 'pair')} of partners at rank {ranks[place]}; {found} were found among {k} factors."
+    said = f"The spectrum predicts {count(predicted, 'pair')} of partners at rank {ranks[place]}"
+    return f"{said}; {found} were found among {k} factors."
+
+
+def _fan(symmetry: xr.Dataset, *, own: bool) -> Block:
+    from dasknmf.report.slopes import plot_slope_fan
+
+    values = symmetry["own_slope" if own else "slope"].to_numpy()
+    middle, spread = _spread(values[values > 0])
+    words = "as the algorithm leaves them" if own else "balanced"
+    return picture(
+        lambda: plot_slope_fan(symmetry, own=own),
+        alt=f"Slopes of H on W, {words}: median {middle:.2f}, spread {spread:.2f} (standard deviation of their "
+        "logarithm).",
+        caption=f"Slope of H on W of each factor, {words}.",
+    )
 
 
 def _spread(values: Any) -> tuple[float, float]:
@@ -196,5 +217,3 @@ def _scatter(symmetry: xr.Dataset, fit: xr.Dataset) -> Iterator[Block]:
         caption="Loadings of W against those of H of the partner, gene by gene, for the factors that say most; dashed: "
         "w = h, green: best non-decreasing function.",
     )
-
-

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.report.html.blocks import Block
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     import xarray as xr
     from matplotlib.figure import Figure
 
+    from dasknmf.report.html.blocks import Block
+
 #: Dots per inch of a PNG: twice those of the widest figure on the page, so that it stays sharp when it is printed.
 DPI = 150
 #: Colours of a PNG. Figures are drawn in a few with their shades, and a palette takes a third of the bytes.
-PALETTE = 128
+PALETTE = 256
 #: Of all figures of a page: the same letters on every machine, and the same bytes at every run.
 STYLE = {"font.family": "DejaVu Sans", "svg.hashsalt": "dasknmf", "svg.fonttype": "path"}
 
@@ -71,7 +71,9 @@ def _png(figure: Figure) -> bytes:
     drawn, made = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
     with Image.open(drawn) as image:
-        few = image.convert("RGB").quantize(PALETTE, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(
+            PALETTE, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
+        )
         few.save(made, format="png", optimize=True)
     return made.getvalue()
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 #: A path from the root of a POSIX or Windows file system with at least one folder, where a word can begin. Folders and
 #: names with spaces end early, so that what is known to be a path is replaced as a whole before.
-_PATH = re.compile(r"""(?:^|(?<=[\s"'(=,;\[]))(?:file://)?(?:[A-Za-z]:[\\/]|/)(?:[^\s"'<>,;:|()\[\]\\/]+[\\/])+""")
+_PATH = re.compile(
+    r"""(?:^|(?<=[\s"'(=,;\[]))(?:file://)?(?:[A-Za-z]:[\\/]|/)(?:[^\s"'<>,;:|()\[\]\\/]+[\\/])+"""
+)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+")
 #: Variables whose words are names of genes and sets: never paths, whatever they look like.
 NAMES = frozenset({"gene", "top_gene", "set", "description"})

@@ -34,8 +34,9 @@ def of_provenance(contents: Contents) -> Block:
     """Return how to repeat what is on the page."""
     said = commands_of(contents)
     lead = (
-        "A fixed seed gives the same factors to the last bit on processors of one kind, with any number of workers. Names of "
-        "files have no folders here; results of networks that were generated or given as arrays have no command."
+        "A fixed seed gives the same factors to the last bit on processors of one kind, with any number of workers. "
+        "Names of files have no folders here; results of networks that were generated or given as arrays have no "
+        "command."
     )
     return section(
         "repeat",
@@ -50,7 +51,9 @@ def of_provenance(contents: Contents) -> Block:
 
 
 def _table(run: Run) -> Block | None:
-    return table(f"All that {run.name} says of itself", [("Name", "text"), ("Value", "exact")], parameters(run))
+    return table(
+        f"All that {run.name} says of itself", [("Name", "text"), ("Value", "exact")], parameters(run)
+    )
 
 
 def parameters(run: Run) -> list[tuple[str, str]]:

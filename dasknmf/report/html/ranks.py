@@ -48,12 +48,12 @@ def _one(run: Run) -> list[Block | None]:
     attributes = run.attrs
     ranks = run.result["rank"].to_numpy()
     recommended, reason = attributes.get("recommended_rank"), str(attributes.get("reason", ""))
-    said = [
-        f"{run.result.sizes['restart']} fits each of ranks {', '.join(map(str, ranks))}"
-        f"{f' by {name}' if (name := attributes.get('solver')) else ''}."
-    ]
+    by = f" by {attributes['solver']}" if "solver" in attributes else ""
+    said = [f"{run.result.sizes['restart']} fits each of ranks {', '.join(map(str, ranks))}{by}."]
     if attributes.get("runner_up_rank", "none") != "none":
-        said.append(f"The runner-up is rank {attributes['runner_up_rank']}: {attributes['runner_up_reason']}.")
+        said.append(
+            f"The runner-up is rank {attributes['runner_up_rank']}: {attributes['runner_up_reason']}."
+        )
     chosen = f"Rank {recommended} is recommended" if recommended != "none" else "No rank is recommended"
     return [
         verdict(f"{chosen}: {reason}."),
@@ -70,7 +70,8 @@ def _picture(run: Run, finding: str) -> Block:
     survey = for_drawing(run.result)
     best = survey["relative_error"].min("restart")
     low, high = int(survey["rank"].min()), int(survey["rank"].max())
-    fall = f"The error falls from {float(best.sel(rank=low)):.3f} at rank {low} to {float(best.sel(rank=high)):.3f} at rank {high}."
+    ends = [f"{float(best.sel(rank=rank)):.3f} at rank {rank}" for rank in (low, high)]
+    fall = f"The error falls from {' to '.join(ends)}."
     return picture(
         lambda: plot_survey(survey),
         alt=f"{finding} {fall if high > low else ''}".strip(),

@@ -117,7 +117,9 @@ def gather(
     """Load results and look at their networks; see :func:`dasknmf.write_report` for parameters and errors."""
     loaded = [(*named, load_or_take(named[1], storage_options)) for named in _named(runs)]
     if not loaded:
-        msg = "there are no results to report on; give at least one, such as: dasknmf report FIT -o report.html"
+        msg = (
+            "there are no results to report on; give at least one, such as: dasknmf report FIT -o report.html"
+        )
         raise InputError(msg)
     made = [run for name, given, result in loaded for run in _runs(name, given, result)]
     order = list(KINDS.values())
@@ -125,7 +127,9 @@ def gather(
     names = [run.name for run in ordered]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        msg = f"two results are called '{twice[0]}'; give them as a mapping of names to results, or rename one"
+        msg = (
+            f"two results are called '{twice[0]}'; give them as a mapping of names to results, or rename one"
+        )
         raise InputError(msg)
     if not mixed:
         _one_network(ordered)

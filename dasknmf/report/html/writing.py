@@ -43,8 +43,8 @@ def write_report(
     title : str, optional
         Of the page; by default from the names of networks.
     mixed : bool
-        Take results of several networks on one page; otherwise they are refused, by their checksums. Nested associations of
-        nulls and controls always may stand beside those of a network.
+        Take results of several networks on one page; otherwise they are refused, by their checksums. Nested
+        associations of nulls and controls always may stand beside those of a network.
     overwrite : bool
         Replace what is there; otherwise that is an error.
     storage_options : dict, optional
@@ -58,8 +58,8 @@ def write_report(
     Raises
     ------
     InputError
-        Without results; where two have one name; where they are of several networks, or ``network`` is another; where the
-        place is taken.
+        Without results; where two have one name; where they are of several networks, or ``network`` is another; where
+        the place is taken.
     FormatError
         If something is not a whole result of a known format.
     MissingDependencyError
