@@ -122,6 +122,7 @@ def survey_dataset(options: SurveyOptions, session: Session, found: Found, mask:
         reads=operator.reads,
         bytes_per_read=operator.plan.weight,
         seconds=session.seconds,
+        memory_forecast=session.memory,
     )
 
 

@@ -155,7 +155,12 @@ def _nested(run: Run, contents: Contents) -> Iterator[str]:
 
 
 def _fragmentation(run: Run, contents: Contents) -> Iterator[str]:
-    by_name = {one.name: one.file or one.name for one in contents.of("nested")}
+    # in Python runs of a fragmentation have names of their own, often those of files without their endings
+    by_name = {
+        name: one.file or one.name
+        for one in contents.of("nested")
+        for name in (one.name, one.name.removesuffix(".zarr"), one.file)
+    }
     names = [str(name) for name in run.result["run"].to_numpy()]
     yield from ["fragmentation", *(by_name.get(name, name) for name in names), *_output(run)]
     yield from [

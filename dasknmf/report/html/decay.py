@@ -107,7 +107,7 @@ def _pictures(given: xr.Dataset, sentence: str) -> list[Block | None]:
     ]
     if given.sizes.get("effect"):
         effects = attribution_table(given)
-        largest = effects.loc[effects["effect_gamma"].abs().fillna(-1).idxmax()]
+        largest = effects.iloc[int(effects["effect_gamma"].abs().fillna(-1).to_numpy().argmax())]
         told = f"The largest part of γ is of {largest['cause']}: {largest['effect_gamma']:.3g} a level."
         made.append(_picture(plot_attribution, found, told, "What γ is made of, with 95 % intervals."))
     return made

@@ -10,14 +10,14 @@ NOTHING = "–"
 
 
 def number(value: Any) -> str:
-    """Write a value: whole numbers in groups of three, others to three digits.
+    """Write a value: whole numbers in groups of three, others to three digits or so.
 
     Examples
     --------
     >>> number(16973), number(0.74133785), number(1.2e-17), number(float("nan")), number(float("inf"))
-    ('16,973', '0.741', '1.2e-17', '–', '∞')
+    ('16,973', '0.741', '1.2e−17', '–', '∞')
     >>> number(True), number(None), number("hals"), number(99.96)
-    ('yes', '–', 'hals', '100')
+    ('yes', '–', 'hals', '100.0')
     """
     if value is None:
         return NOTHING
@@ -36,13 +36,12 @@ def number(value: Any) -> str:
     size = abs(value)
     if size and (size < 5e-4 or size >= 1e15):
         mantissa, power = f"{value:.1e}".split("e")
-        return f"{mantissa}e{int(power)}".replace("-", "−") if value < 0 else f"{mantissa}e{int(power)}"
+        return f"{mantissa}e{int(power)}".replace("-", "−")
     if size >= 1000:
         return f"{value:,.0f}".replace("-", "−")
-    # three digits, but no more decimals than that
-    digits = 3 if size < 1 else max(0, 2 - math.floor(math.log10(size)))
-    written = f"{value:.{digits}f}"
-    return written.replace("-", "−")
+    # as many decimals below 10, so that cosines of 0.999 and 1 stand below each other
+    digits = 3 if size < 10 else 1 if size < 100 else 0
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def percent(share: Any) -> str:

@@ -69,12 +69,14 @@ def _one(run: Run) -> list[Block | None]:
     own = None if levels is None else levels[levels["branch"] == shown].drop(columns="branch")
     nodes = node_table(run.result)
     nodes["parent"] = [None if parent < 0 else parent for parent in nodes["parent"].tolist()]
-    return [
-        text(_lead(run)),
+    kept = [
         _levels(run, own),
         None if own is None else framed(f"What each level keeps, loadings {shown}", own, LEVEL_COLUMNS),
-        # a control is there for its numbers
-        *([] if run.control else _tree(run)),
+    ]
+    return [
+        text(_lead(run)),
+        # a control is there to be compared with, which is done where fragmentation is tested
+        *([details("What its levels keep", kept)] if run.control else [*kept, *_tree(run)]),
         details(
             "All loadings",
             [framed("What each level keeps", levels, LEVEL_COLUMNS)] if levels is not None else [],

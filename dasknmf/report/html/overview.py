@@ -178,10 +178,8 @@ def _runs(contents: Contents) -> Block | None:
         ("Eckart–Young bound", "number"),
         ("Reads of A", "number"),
         ("Bytes a read", "size"),
-        ("Memory, forecast", "size"),
-        ("Memory, most used", "size"),
-        ("Time, forecast", "seconds"),
-        ("Time, actual", "seconds"),
+        ("Memory of a process, forecast", "size"),
+        ("Time", "seconds"),
     ]
     names = (
         "solver",
@@ -191,8 +189,6 @@ def _runs(contents: Contents) -> Block | None:
         "reads",
         "bytes_per_read",
         "memory_forecast",
-        "memory_used",
-        "seconds_forecast",
         "seconds",
     )
     rows = []

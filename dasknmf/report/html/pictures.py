@@ -22,7 +22,7 @@ DPI = 150
 #: Colours of a PNG. Figures are drawn in a few with their shades, and a palette takes a third of the bytes.
 PALETTE = 256
 #: Of all figures of a page: the same letters on every machine, and the same bytes at every run.
-STYLE = {"font.family": "DejaVu Sans", "svg.hashsalt": "dasknmf", "svg.fonttype": "path"}
+STYLE: Any = {"font.family": "DejaVu Sans", "svg.hashsalt": "dasknmf", "svg.fonttype": "path"}
 
 
 def picture(draw: Callable[[], Any], *, alt: str, caption: str) -> Block:
