@@ -60,7 +60,8 @@ def commands_of(contents: Contents) -> list[str]:
 
 def _words(run: Run, contents: Contents) -> Iterator[str]:
     """Return the words of the command of one result."""
-    if run.attrs.get("matrix") or (run.kind != "fragmentation" and not run.network) or run.control:
+    # generated networks and matrices in memory are made in Python
+    if not run.stored and run.kind != "fragmentation":
         return
     yield from {
         "fit": _fit,
@@ -118,8 +119,9 @@ def _survey(run: Run, contents: Contents) -> Iterator[str]:
     a = run.attrs
     yield from ["survey", run.network, "--ranks", _plain(run.result["rank"].to_numpy())]
     yield from ["--restarts", str(run.result.sizes["restart"]), *_output(run), *_flags(a, OF_SURVEY)]
-    # the share that was drawn is near the one that was asked for, which counts
-    yield from ["--held-out", f"{a.get('held_out_share', 0.0):.2g}"]
+    if "held_out_asked" in a:
+        # not the share that was drawn, which is only near it
+        yield from ["--held-out", _plain(a["held_out_asked"])]
     if a.get("warm_start"):
         yield "--warm-start"
 
@@ -175,6 +177,9 @@ def _enrichment(run: Run, contents: Contents) -> Iterator[str]:
     from dasknmf.report.html.factors import is_of
 
     a = run.attrs
+    if a["gene_sets"] == "given":
+        # those of a mapping are in no file
+        return
     fit = next((one.file for one in contents.of("fit") if one.file and is_of(run, one.result)), "FIT")
     yield from [
         "enrich",

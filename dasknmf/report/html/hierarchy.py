@@ -68,7 +68,8 @@ def _one(run: Run) -> list[Block | None]:
     shown = str(run.attrs.get("loadings", ""))
     own = None if levels is None else levels[levels["branch"] == shown].drop(columns="branch")
     nodes = node_table(run.result)
-    nodes["parent"] = [None if parent < 0 else parent for parent in nodes["parent"].tolist()]
+    # of objects, or None would make numbers of nodes into fractions
+    nodes["parent"] = np.array([None if at < 0 else at for at in nodes["parent"].tolist()], dtype=object)
     kept = [
         _levels(run, own),
         None if own is None else framed(f"What each level keeps, loadings {shown}", own, LEVEL_COLUMNS),

@@ -60,11 +60,12 @@ def of_symmetry(contents: Contents) -> Block | None:
 def _one(run: Run, fit: xr.Dataset | None) -> list[Block | None]:
     symmetry, attributes = run.result, run.attrs
     factors = factor_table(symmetry).reset_index()
-    # an assignment of what is nowhere is no partner
-    factors["partner_of"] = factors["partner_of"].where(symmetry["cycle_length"].to_numpy() > 0)
-    factors["partner_of"] = [
-        None if np.isnan(one) else int(one) for one in factors["partner_of"].astype(float)
+    known = symmetry["cycle_length"].to_numpy() > 0
+    # what is zero on a side is assigned to something, but has no partner
+    partners = [
+        at if there else None for at, there in zip(factors["partner_of"].tolist(), known, strict=True)
     ]
+    factors["partner_of"] = np.array(partners, dtype=object)
     return [
         verdict(str(attributes["verdict"])) if attributes.get("verdict") else None,
         items(json.loads(attributes.get("sentences", "[]"))),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
     import xarray as xr
 
@@ -20,6 +21,8 @@ _PATH = re.compile(
     r"""(?:^|(?<=[\s"'(=,;\[]))(?:file://)?(?:[A-Za-z]:[\\/]|/)(?:[^\s"'<>,;:|()\[\]\\/]+[\\/])+"""
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+")
+#: What a null is called: after the network it is of.
+_ORIGIN = re.compile(r"\w+ null of (.+), seed \d+")
 #: Variables whose words are names of genes and sets: never paths, whatever they look like.
 NAMES = frozenset({"gene", "top_gene", "set", "description"})
 
@@ -36,6 +39,19 @@ def final_name(location: str) -> str:
         parts = urlsplit(location)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     return re.split(r"[\\/]", location.rstrip("\\/"))[-1] or location
+
+
+def is_location(name: Any) -> bool:
+    """Tell whether the name of a network is where it is stored: results know stores by whole paths and URLs.
+
+    Examples
+    --------
+    >>> is_location("/data/string.zarr"), is_location("shuffle null of /data/string.zarr, seed 0")
+    (True, False)
+    """
+    if not isinstance(name, str):
+        return False
+    return "://" in name.split(" ")[0] or os.path.isabs(name) or PureWindowsPath(name).is_absolute()  # noqa: PTH117
 
 
 def told(text: str, known: tuple[str, ...] = ()) -> str:
@@ -62,10 +78,31 @@ def _web(url: str) -> str:
     return url if url.startswith("file://") else final_name(url)
 
 
-def without_folders(result: xr.Dataset) -> xr.Dataset:
-    """Return a result whose attributes and words have no folders; names of genes and sets stay as they are."""
-    own = result.attrs.get("network")
-    known = (own,) if isinstance(own, str) and os.path.isabs(own) else ()  # noqa: PTH117 # of another machine, maybe
+def locations_in(results: Iterable[xr.Dataset]) -> tuple[str, ...]:
+    """Return the locations of networks that results name, in attributes or, of fragmentation, run by run."""
+    found: set[str] = set()
+    for result in results:
+        named: list[Any] = [result.attrs.get("network")]
+        for variable in ("network", "option_network"):
+            if variable in result.variables and result[variable].dtype.kind == "O":
+                named += result[variable].to_numpy().ravel().tolist()
+        for name in named:
+            origin = _ORIGIN.fullmatch(str(name))
+            found.add(origin[1] if origin else str(name))
+    return tuple(sorted(name for name in found if is_location(name)))
+
+
+def without_folders(result: xr.Dataset, known: tuple[str, ...] | None = None) -> xr.Dataset:
+    """Return a result whose attributes and words have no folders; names of genes and sets stay as they are.
+
+    Parameters
+    ----------
+    result : Dataset
+        Any saved result.
+    known : tuple of str, optional
+        :func:`locations_in` all results of a page; by default in this one.
+    """
+    known = locations_in([result]) if known is None else known
     changed: dict[Hashable, Any] = {}
     for name, values in result.variables.items():
         if values.dtype.kind != "O" or str(name) in NAMES:

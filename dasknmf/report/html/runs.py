@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import FormatError, InputError
-from dasknmf.report.html.privacy import final_name, told_value, without_folders
+from dasknmf.report.html.privacy import final_name, is_location, locations_in, told_value, without_folders
 from dasknmf.results import (
     COMPARISON,
     ENRICHMENT,
@@ -54,12 +54,15 @@ class Run:
         A value of ``KINDS``.
     result : Dataset
         Without folders of the machine that made it.
+    stored : bool
+        Whether its network was a store, and no matrix in memory or generated one.
     """
 
     name: str
     file: str
     kind: str
     result: xr.Dataset
+    stored: bool
 
     @property
     def attrs(self) -> dict[str, Any]:
@@ -121,7 +124,9 @@ def gather(
             "there are no results to report on; give at least one, such as: dasknmf report FIT -o report.html"
         )
         raise InputError(msg)
-    made = [run for name, given, result in loaded for run in _runs(name, given, result)]
+    models = [model for name, given, result in loaded for model in _models(name, given, result)]
+    known = locations_in(result for *_, result in models)
+    made = [_run(name, file, result, known) for name, file, result in models]
     order = list(KINDS.values())
     ordered = tuple(sorted(made, key=lambda run: (order.index(run.kind), run.name, run.checksum)))
     names = [run.name for run in ordered]
@@ -133,12 +138,16 @@ def gather(
         raise InputError(msg)
     if not mixed:
         _one_network(ordered)
-    places = [result.attrs.get("network") for _, _, result in loaded]
     checksums = {run.checksum for run in ordered if run.checksum and not run.control}
-    return Contents(ordered, _card(network, places, checksums, mixed=mixed, storage_options=storage_options))
+    return Contents(ordered, _card(network, known, checksums, mixed=mixed, storage_options=storage_options))
 
 
 def _named(runs: Any) -> list[tuple[str, Any]]:
+    import xarray as xr
+
+    # both are mappings too, of names to variables
+    if isinstance(runs, (xr.Dataset, xr.DataTree)):
+        return [("", runs)]
     if isinstance(runs, Mapping):
         return [(str(name), given) for name, given in runs.items()]
     several = runs if isinstance(runs, Sequence) and not isinstance(runs, str) else [runs]
@@ -157,23 +166,30 @@ def load_or_take(given: Any, storage_options: StorageOptions | None) -> Any:
     return load(given, storage_options=storage_options)
 
 
-def _runs(name: str, given: Any, result: Any) -> list[Run]:
+def _models(name: str, given: Any, result: Any) -> list[tuple[str, str, xr.Dataset]]:
+    """Return the name, the file and the Dataset of each model that a result has."""
     import xarray as xr
 
     file = final_name(os.fspath(given)) if isinstance(given, (str, os.PathLike)) else ""
-    if isinstance(result, xr.DataTree):
-        inside = [(child, node.to_dataset()) for child, node in sorted(result.children.items())]
-        return [_run(f"{name or file}: {child}".removeprefix(": "), file, one) for child, one in inside]
-    return [_run(name or file, file, result)]
+    if not isinstance(result, xr.DataTree):
+        return [(name or file, file, result)]
+    return [
+        (": ".join(filter(None, (name or file, child))), file, node.to_dataset())
+        for child, node in sorted(result.children.items())
+    ]
 
 
-def _run(name: str, file: str, result: xr.Dataset) -> Run:
+def _run(name: str, file: str, result: xr.Dataset, known: tuple[str, ...]) -> Run:
     kind = KINDS.get(str(result.attrs.get("format")))
     if kind is None:
-        known = ", ".join(KINDS)
-        msg = f"{name or 'a Dataset'} has the format {result.attrs.get('format')!r}; a report is of: {known}"
+        formats = ", ".join(KINDS)
+        msg = (
+            f"{name or 'a Dataset'} has the format {result.attrs.get('format')!r}; a report is of: {formats}"
+        )
         raise FormatError(msg)
-    return Run(name or kind, file, kind, without_folders(result))
+    return Run(
+        name or kind, file, kind, without_folders(result, known), is_location(result.attrs.get("network"))
+    )
 
 
 def _one_network(runs: Sequence[Run]) -> None:
@@ -196,7 +212,7 @@ def _one_network(runs: Sequence[Run]) -> None:
 
 def _card(
     network: Location | None,
-    places: Sequence[Any],
+    places: Sequence[str],
     checksums: set[str],
     *,
     mixed: bool,
@@ -217,7 +233,7 @@ def _card(
         return _plain(card)
     if len(checksums) != 1:
         return {}
-    for place in dict.fromkeys(place for place in places if isinstance(place, str) and place):
+    for place in places:
         # a URL may take minutes to be found gone; --network asks for it
         if is_remote(place) or not local_path(place).is_dir():
             continue
