@@ -191,7 +191,9 @@ def _best_sets(enriched: list[Run]) -> dict[int, list[str]]:
         rows = rows.drop_duplicates(["factor", "set"]).groupby("factor").head(BEST)
         columns = (rows[name].tolist() for name in ("factor", "set", "description", "overlap", "size", "q"))
         for factor, name, description, overlap, size, q in zip(*columns, strict=True):
-            told = f"{_called(name, description)} ({overlap} of {size}, q = {q:.1g})"
+            # the smallest numbers are 0 to a computer
+            how = f"q = {q:.1g}" if q else "q < 1e-300"
+            told = f"{_called(name, description)} ({overlap} of {size}, {how})"
             found.setdefault(factor, []).append(told)
     return found
 
