@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dasknmf.network.readers import import_network
     from dasknmf.network.store import Network, open_network
     from dasknmf.null_models import null_network
+    from dasknmf.report.html.writing import write_report
     from dasknmf.results import load, save
     from dasknmf.surveying import survey, survey_fit
 
@@ -63,6 +64,7 @@ __all__ = [
     "symmetry",
     "top_genes",
     "transform",
+    "write_report",
 ]
 
 # Names are imported on first use, so that `import dasknmf` and `dasknmf --help` stay fast.
@@ -96,6 +98,7 @@ _HOMES = {
     "symmetry": "dasknmf.laboratory.examination",
     "top_genes": "dasknmf.analysis.genes",
     "transform": "dasknmf.models",
+    "write_report": "dasknmf.report.html.writing",
 }
 
 

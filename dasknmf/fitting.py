@@ -107,6 +107,7 @@ def fit_models(
                 beside=None if execution.checkpoint is None else os.fspath(execution.checkpoint),
                 resume=execution.resume,
                 storage_options=execution.storage_options,
+                memory=projection.process_bytes,
             )
             made = _run(session, options, begins, checkpoints, saved)
     if checkpoints and not execution.keep_checkpoint:
@@ -238,6 +239,7 @@ def _datasets(
         "reads": operator.reads,
         "bytes_per_read": bytes_per_read,
         "seconds": session.seconds,
+        "memory_forecast": session.memory,
         **(operator.about if isinstance(operator, WeightedSweep) else {}),
     }
     bounded = sketch is not None and session.diagonal and session.run.bound

@@ -28,8 +28,9 @@ SYMMETRY = "dasknmf-symmetry"
 COMPARISON = "dasknmf-comparison"
 NESTED = "dasknmf-nested"
 FRAGMENTATION = "dasknmf-fragmentation"
+ENRICHMENT = "dasknmf-enrichment"
 #: What :func:`load` reads.
-FORMATS = (FORMAT, SURVEY, SYMMETRY, COMPARISON, NESTED, FRAGMENTATION)
+FORMATS = (FORMAT, SURVEY, SYMMETRY, COMPARISON, NESTED, FRAGMENTATION, ENRICHMENT)
 VERSION = "1.0"
 
 #: Every variable a fit holds: its dimensions and what it is.

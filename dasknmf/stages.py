@@ -43,7 +43,7 @@ class Session:
     """A network, opened for a run on an executor.
 
     ``before`` is the seconds spent before, by the run that is resumed; ``beside`` is where direct methods keep what is
-    half done, to go on from if ``resume``.
+    half done, to go on from if ``resume``; ``memory`` what one process was forecast to take, in bytes.
     """
 
     given: Given
@@ -56,6 +56,7 @@ class Session:
     beside: str | None = None
     resume: bool = False
     storage_options: StorageOptions | None = None
+    memory: int = 0
     began: float = field(default_factory=time.perf_counter)
 
     @property

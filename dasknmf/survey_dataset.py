@@ -122,6 +122,7 @@ def survey_dataset(options: SurveyOptions, session: Session, found: Found, mask:
         reads=operator.reads,
         bytes_per_read=operator.plan.weight,
         seconds=session.seconds,
+        memory_forecast=session.memory,
     )
 
 
@@ -168,6 +169,7 @@ def _attributes(
         **dict.fromkeys(PENALTIES, 0.0),
         **options.penalties,
         **run,
+        "held_out_asked": options.held_out,
         "held_out_share": mask.share() if mask is not None else 0.0,
         "held_out_how": how if mask is not None else "none",
         "sketch_sweeps": sketch.sweeps,

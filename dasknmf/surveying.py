@@ -142,7 +142,13 @@ def run_survey(network: Any, options: SurveyOptions, run: RunOptions, execution:
             given, ranks, executor, limit, spaces=2 if mask else 1, row_arrays=row_arrays([options.solver])
         )
         session = Session(
-            given, operator, executor, run, listener=execution.progress, keep_sketch=execution.keep_sketch
+            given,
+            operator,
+            executor,
+            run,
+            listener=execution.progress,
+            keep_sketch=execution.keep_sketch,
+            memory=projection.process_bytes,
         )
         execution.progress(
             RunStarted(

@@ -14,6 +14,7 @@ from dasknmf.cli.factors import export, fit, top_genes
 from dasknmf.cli.listing import solvers
 from dasknmf.cli.nesting import fragmentation, nest
 from dasknmf.cli.networks import coexpress, import_, info
+from dasknmf.cli.report import report
 from dasknmf.cli.survey import survey
 from dasknmf.cli.symmetry import compare, symmetry
 from dasknmf.errors import DasknmfError, NotConvergedError
@@ -111,6 +112,7 @@ for command in (
     nest,
     fragmentation,
     enrich,
+    report,
     top_genes,
     export,
     solvers,

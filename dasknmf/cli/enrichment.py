@@ -29,7 +29,11 @@ SHOWN = (
 @click.command()
 @click.argument("fit")
 @click.option("--gene-sets", required=True, help="GMT file, plain or compressed, a path or URL.")
-@click.option("-o", "--output", help="TSV of all sets up to --max-q, with the genes of each overlap.")
+@click.option(
+    "-o",
+    "--output",
+    help="TSV of all sets up to --max-q, with the genes of each overlap; in .zarr, the whole result.",
+)
 @click.option(
     "--max-q", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="Largest q in the file."
 )
@@ -82,13 +86,16 @@ def enrich(
     """Test each factor of FIT for known gene sets; prints the best set of each factor and side as TSV."""
     from dasknmf.enriching.enrichment import enrich as test
     from dasknmf.enriching.table import enrichment_table
+    from dasknmf.results import save
     from dasknmf.storage import is_remote, publish, require_free
 
     storage = storage_of(context)
     if output is not None:
         require_free(output, overwrite=force, storage_options=storage)
     found = test(one_model(context, fit, model), gene_sets, storage_options=storage, **options)
-    if output is not None:
+    if output is not None and output.endswith(".zarr"):
+        save(found, output, overwrite=force, storage_options=storage)
+    elif output is not None:
         rows = enrichment_table(found, max_q=max_q, by=by)  # type: ignore[arg-type]
         with publish(output, overwrite=force, storage_options=storage) as place:
             rows.to_csv(

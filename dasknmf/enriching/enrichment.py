@@ -15,7 +15,7 @@ from dasknmf.enriching.sides import side_loadings
 from dasknmf.enriching.universe import tested_sets
 from dasknmf.enriching.variables import VARIABLES
 from dasknmf.errors import InputError, whole
-from dasknmf.results import versions
+from dasknmf.results import ENRICHMENT, VERSION, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from dasknmf.enriching.gene_sets import GeneSets
     from dasknmf.enriching.universe import Tested, Universe
     from dasknmf.storage import Location, StorageOptions
+
+#: Attributes that tell the fits of a network apart.
+OF_FIT = ("solver", "n_components", "seed", "init", "relative_error")
 
 
 def enrich(
@@ -132,6 +135,8 @@ def enrich(
         **({} if partners is None else {"partner_of": partners}),
     }
     attributes = {
+        "format": ENRICHMENT,
+        "version": VERSION,
         "sides": list(by_side),
         "n_top": "participation number" if n_top is None else n_top,
         "min_size": min_size,
@@ -182,6 +187,8 @@ def _facts(fit: xr.Dataset, sets: GeneSets, tested: Tested) -> dict[str, Any]:
         "genes_of_universe": len(tested.genes),
         "correction": "Benjamini–Hochberg over the sets of each factor and side",
         **{name: fit.attrs[name] for name in ("network", "network_checksum") if name in fit.attrs},
+        # of which fit of a network it is
+        **{f"fit_{name}": fit.attrs[name] for name in OF_FIT if name in fit.attrs},
     }
 
 

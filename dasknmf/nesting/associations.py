@@ -195,7 +195,13 @@ def run_nested(
             given, ranks, executor, limit, row_arrays=row_arrays([options.solver])
         )
         session = Session(
-            given, operator, executor, run, listener=execution.progress, keep_sketch=execution.keep_sketch
+            given,
+            operator,
+            executor,
+            run,
+            listener=execution.progress,
+            keep_sketch=execution.keep_sketch,
+            memory=projection.process_bytes,
         )
         execution.progress(
             RunStarted(

@@ -76,6 +76,7 @@ def nested_dataset(options: NestedOptions, session: Session, found: Descent, *, 
             "reads": operator.reads,
             "bytes_per_read": operator.plan.weight,
             "seconds": session.seconds,
+            "memory_forecast": session.memory,
             "versions": json.dumps(versions()),
         },
     )
