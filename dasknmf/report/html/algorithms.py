@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dasknmf.comparing.comparison import comparison_table
+from dasknmf.comparing.tables import comparison_table
 from dasknmf.report.html.blocks import details, heading, section, table, text
 from dasknmf.report.html.formats import count
 from dasknmf.report.html.pictures import for_drawing, picture
