@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Factors by default. PRECISE has 92 modules, but many share their genes; the planted modules are 20.
 COMPONENTS = {"ecoli": 60, "synthetic": 20}
+#: Null networks beside the fit, levels of nested factors and their restarts: what fits in a minute or two.
+NULLS, LEVELS, RESTARTS = 5, 5, 5
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class DemoResult:
     recovery: xr.Dataset
     top_genes: pd.DataFrame
     figure: Path | None
+    symmetry: xr.Dataset
+    nested: xr.Dataset
+    fragmentation: xr.Dataset
+    report: Path | None
     seconds: float
 
 
@@ -49,8 +55,9 @@ def run_demo(
     Parameters
     ----------
     folder : path
-        Where ``network.zarr``, ``fit.zarr``, ``top_genes.tsv`` and ``demo.png`` go; made if need be, and
-        what an earlier demonstration left there is replaced.
+        Where ``network.zarr``, ``fit.zarr``, ``symmetry.zarr``, ``nested.zarr``, ``fragmentation.zarr``,
+        ``top_genes.tsv``, ``demo.png`` and ``report.html`` go; made if need be, and what an earlier demonstration left
+        there is replaced.
     synthetic : bool
         Take planted modules of 1,000 genes instead, for which nothing is downloaded.
     n_components : int, optional
@@ -95,9 +102,57 @@ def run_demo(
     for line in [*_factor_lines(genes_of_factors, recovery), *_recovery_lines(recovery)]:
         echo(line)
     figure = _draw(fit, recovery, place / "demo.png", echo)
+    analyses = _analyse(fit, network, place, k, seed=seed, scheduler=scheduler, echo=echo)
+    report = _report({"fit": fit, **analyses}, place, echo)
     seconds = time.perf_counter() - started
     echo(f"{seconds:.0f} s; everything is in {place}")
-    return DemoResult(place, network, fit, recovery, genes_of_factors, figure, seconds)
+    return DemoResult(
+        place, network, fit, recovery, genes_of_factors, figure, **analyses, report=report, seconds=seconds
+    )
+
+
+def _analyse(
+    fit: xr.Dataset,
+    network: Network,
+    place: Path,
+    k: int,
+    *,
+    seed: int,
+    scheduler: Any,
+    echo: Callable[[str], object],
+) -> dict[str, xr.Dataset]:
+    """Explain the symmetry of the fit, nest its network, and test whether information fragments."""
+    import dasknmf
+
+    symmetry = dasknmf.symmetry(
+        fit, network, restarts=3, nulls=NULLS, kinds=["shuffle"], seed=seed, scheduler=scheduler
+    )
+    echo(f"symmetry: {symmetry.attrs['verdict']}")
+    ranks = [k]
+    while len(ranks) < LEVELS and ranks[-1] > 2:
+        ranks.append(-(-ranks[-1] // 2))
+    nested = dasknmf.nested(network, ranks, restarts=RESTARTS, seed=seed, scheduler=scheduler)
+    fragmentation = dasknmf.fragmentation(nested, seed=seed)
+    echo(f"nested factors, {' → '.join(map(str, ranks))}: {fragmentation.attrs['verdict']}")
+    made = {"symmetry": symmetry, "nested": nested, "fragmentation": fragmentation}
+    for name, result in made.items():
+        dasknmf.save(result, place / f"{name}.zarr", overwrite=True)
+    return made
+
+
+def _report(results: dict[str, xr.Dataset], place: Path, echo: Callable[[str], object]) -> Path | None:
+    import dasknmf
+    from dasknmf.errors import MissingDependencyError
+
+    file = place / "report.html"
+    file.unlink(missing_ok=True)
+    try:
+        dasknmf.write_report(results, file, network=place / "network.zarr", title="dasknmf demo")
+    except MissingDependencyError as error:
+        echo(f"no report: {error}")
+        return None
+    echo(f"report: {file}")
+    return file
 
 
 def _folder(folder: str | os.PathLike[str]) -> Path:

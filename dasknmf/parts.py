@@ -47,6 +47,8 @@ class KeptParts:
         Read parts that are there.
     storage_options : dict, optional
         Options of the fsspec file system of a URL.
+    beside : str
+        Begins the names of what else the same analysis keeps there.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class KeptParts:
         *,
         resume: bool = False,
         storage_options: StorageOptions | None = None,
+        beside: str = "",
     ) -> None:
         self.folder = None if folder is None else os.fspath(folder).rstrip("/")
         # as it comes back from a file
@@ -83,7 +86,13 @@ class KeptParts:
             if local_path(self.folder).is_file():
                 msg = f"checkpoint {self.folder} is a file; this analysis keeps a folder: name another place"
                 raise InputError(msg)
-        other = [name for name in self._names() if not name.endswith(ENDING) and ".partial-" not in name]
+        other = [
+            name
+            for name in self._names()
+            if not name.endswith(ENDING)
+            and ".partial-" not in name
+            and not (beside and name.startswith(beside))
+        ]
         if other:
             msg = (
                 f"checkpoint {self.folder} is a folder with other things in it, such as {other[0]}, and would be "

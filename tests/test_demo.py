@@ -124,6 +124,14 @@ def test_synthetic_modules_are_planted_and_depend_on_the_seed_alone():
         synthetic_ecoli(genes=100, modules=20)
 
 
+#: What the demonstration makes whatever is installed.
+KEPT = {
+    *(f"{name}.zarr" for name in ("network", "fit", "symmetry", "nested", "fragmentation")),
+    "network.zarr.sketch",
+    "top_genes.tsv",
+}
+
+
 @pytest.fixture(scope="module")
 def demonstration(tmp_path_factory):
     said = []
@@ -146,28 +154,29 @@ def test_the_demonstration_finds_the_planted_modules(demonstration):
 def test_everything_the_demonstration_made_is_in_its_folder(demonstration):
     result, _ = demonstration
     names = {path.name for path in result.folder.iterdir()}
-    assert names == {"network.zarr", "network.zarr.sketch", "fit.zarr", "top_genes.tsv", "demo.png"}
+    assert names == {*KEPT, "demo.png", "report.html"}
     assert (
         dasknmf.open_network(result.folder / "network.zarr").header.checksum == result.network.header.checksum
     )
-    assert dasknmf.load(result.folder / "fit.zarr").identical(result.fit)
+    for name in ("fit", "symmetry", "nested", "fragmentation"):
+        assert dasknmf.load(result.folder / f"{name}.zarr").identical(getattr(result, name))
+    page = result.report.read_text(encoding="utf-8")
+    assert result.symmetry.attrs["verdict"].split(":")[0] in page
+    assert result.fragmentation.attrs["verdict"] in page
     table = pd.read_csv(result.folder / "top_genes.tsv", sep="\t")
     assert table["gene"].tolist() == result.top_genes["gene"].tolist()
 
 
-def test_without_matplotlib_only_the_picture_is_missing(demonstration, tmp_path, monkeypatch):
+def test_without_matplotlib_only_the_picture_and_the_report_are_missing(demonstration, tmp_path, monkeypatch):
     result, _ = demonstration
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    (tmp_path / "demo.png").write_text("of an earlier demonstration")
+    for name in ("demo.png", "report.html"):
+        (tmp_path / name).write_text("of an earlier demonstration")
     said = []
     again = run_demo(tmp_path, synthetic=True, echo=said.append)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "network.zarr",
-        "network.zarr.sketch",
-        "fit.zarr",
-        "top_genes.tsv",
-    }
+    assert {path.name for path in tmp_path.iterdir()} == KEPT
     assert again.figure is None
+    assert again.report is None
     assert any(line.startswith("no picture: drawing a figure needs matplotlib") for line in said)
     np.testing.assert_array_equal(again.fit["W"], result.fit["W"])
 

@@ -11,7 +11,7 @@ from dasknmf.events import RunEnded, RunStarted
 from dasknmf.execution import Execution
 from dasknmf.matrices import as_matrix
 from dasknmf.nesting.dataset import nested_dataset
-from dasknmf.nesting.descent import descend
+from dasknmf.nesting.descent import FITS, descend
 from dasknmf.nesting.options import NestedOptions, ranks_of
 from dasknmf.nesting.zoom_run import run_zoom, zoom_options
 from dasknmf.options import RunOptions
@@ -184,7 +184,11 @@ def run_nested(
     limit = parse_memory(execution.memory_limit)
     identity = {"checksum": given.checksum, "nested": options.as_dict(), "run": vars(run)}
     kept = KeptParts(
-        execution.checkpoint, identity, resume=execution.resume, storage_options=execution.storage_options
+        execution.checkpoint,
+        identity,
+        resume=execution.resume,
+        storage_options=execution.storage_options,
+        beside=f"{FITS}-",
     )
     with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
         # beside a fit, the loadings of each branch

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from dasknmf.parts import KeptParts
     from dasknmf.stages import Session
 
+#: Begins the names of the files of fits of A.
+FITS = "fits"
+
 
 @dataclass(frozen=True, eq=False)
 class Descent:
@@ -112,7 +115,7 @@ def _begun(
     if execution.checkpoint is not None:
         batches = KeptBatches(
             execution.checkpoint,
-            "fits",
+            FITS,
             identity,
             resume=execution.resume,
             storage_options=execution.storage_options,

@@ -91,6 +91,11 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
 }
 
+#: What only a tree of subnetworks has.
+OF_ZOOM = {name for name in VARIABLES if name.startswith("node_")} - {"node_reproducibility"} | {
+    "split_reproducibility",
+    "member_weight",
+}
 #: Loadings that a fit can hand on, in the order of ``branch``.
 BRANCHES = ("W", "H", "partner", "index")
 #: Dimensions of what belongs to the tree alone; the others are of measures.
