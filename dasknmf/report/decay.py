@@ -120,7 +120,7 @@ def _name_curves(ax: Axes, curves: list[Curve], tiers: Array) -> None:
         ends.append((float(np.clip(at[1], 0.0, 1.0)), float(at[0]), curve))
     ends.sort(key=lambda end: end[0])
     texts = [f"{_folded(curve.name)}\n{curve.interval()}" for *_, curve in ends]
-    heights = [1.3 * LETTERS * (text.count("\n") + 1) / tall for text in texts]
+    heights = [(1.42 * LETTERS * (text.count("\n") + 1) + 2) / tall for text in texts]
     places = apart([end[0] for end in ends], heights)
     for place, text, (y, x, curve) in zip(places, texts, ends, strict=True):
         style: dict[str, Any] = {"transform": ax.transAxes, "clip_on": False, "color": curve.look.colour}

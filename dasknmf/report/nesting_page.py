@@ -23,7 +23,7 @@ WIDE, ROW, AROUND, LEVELS = 14.0, 1.15, 0.7, 3.3
 #: Inches of a run in each figure of a test, and of what is above and below them.
 RUN, RETENTION, RATES = 0.55, 2.2, 1.2
 #: Letters of a line above a page.
-LINE = 130
+LINE = 165
 
 
 def plot_nested(nested: xr.Dataset) -> Figure:

@@ -25,7 +25,7 @@ GENES = 8
 #: Partners that are drawn, of each level: more arcs are a tangle.
 PARTNERS = 8
 #: Ends of the scale from 0 to 1, in between in proportion: of one hue, so that grey print has its order.
-LIGHT, DARK = (238, 244, 249), (20, 76, 135)
+LIGHT, DARK = (219, 231, 242), (20, 76, 135)
 #: Of a node for which there is no value.
 NO_VALUE = "#FFFFFF"
 #: What nodes can be coloured by.
@@ -236,7 +236,7 @@ def shade(value: float) -> str:
     Examples
     --------
     >>> shade(0.0), shade(1.0), shade(float("nan"))
-    ('#EEF4F9', '#144C87', '#FFFFFF')
+    ('#DBE7F2', '#144C87', '#FFFFFF')
     """
     if not math.isfinite(value):
         return NO_VALUE

@@ -219,8 +219,10 @@ def test_the_order_of_restarts_changes_nothing(seed, R):
     order = rng.permutation(R)
     one = dasknmf.fragmentation(nested_run(curves))
     other = dasknmf.fragmentation(nested_run({name: curve[order] for name, curve in curves.items()}))
-    assert one["gamma_of"].values[..., order].tolist() == other["gamma_of"].values.tolist()
-    assert one.drop_vars("gamma_of").identical(other.drop_vars("gamma_of"))
+    of_restarts = ["gamma_of", "kept_of"]
+    for name in of_restarts:
+        assert one[name].values[..., order].tolist() == other[name].values.tolist()
+    assert one.drop_vars(of_restarts).identical(other.drop_vars(of_restarts))
 
 
 def test_every_variable_is_registered_and_survives_zarr(tmp_path):
