@@ -85,11 +85,18 @@ def _inertia(found: xr.Dataset) -> str:
     error = "" if low == high else f" ({low} to {high} by the errors of eigenvalues)"
     of_fits = found["by_fit"].sel(measure="two_cycles").to_numpy().astype(int)
     others = f" ({of_fits.min()} to {of_fits.max()} over {len(of_fits)} fits)" if len(of_fits) > 1 else ""
+    pairs = _pairs_found(found)
+    # more than the spectrum has room for, or fewer: a minimum that is not the best one
+    off = ""
+    if pairs > high:
+        off = f" {counted(pairs - high, 'pair')} more than the spectrum promises: a sign of a local minimum."
+    elif pairs < low:
+        off = f" {counted(low - pairs, 'pair')} fewer than the spectrum promises: a sign of a local minimum."
     return (
         f"The inertia law: of the {counted(k, 'eigenvalue')} of largest magnitude {predicted} {_be(predicted)} "
         f"negative{error}, so {counted(predicted, 'pair')} {_be(predicted)} expected before any factorization; the "
-        f"assignment has {_pairs_found(found)}{others}, and WH itself "
-        f"{counted(found.attrs['model_negative'], 'negative eigenvalue')}."
+        f"assignment has {pairs}{others}, and WH itself "
+        f"{counted(found.attrs['model_negative'], 'negative eigenvalue')}.{off}"
     )
 
 
