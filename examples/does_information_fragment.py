@@ -39,7 +39,8 @@ def runs_of(network: Any, k: int, restarts: int, similarities: tuple[Any, ...]) 
     found = {}
     for similarity in similarities:
         run = dasknmf.nested(network, ranks_from(k), similarity=similarity, restarts=restarts)
-        name = f"{Path(str(run.attrs['network'])).stem} {similarity}"
+        kind = "" if run.attrs["kind"] == "network" else f"{run.attrs['kind']} "
+        name = f"{kind}{Path(str(run.attrs['network'])).name.partition('.')[0]} {similarity}"
         found[name] = run
         kept = run["retention"].sel(branch="partner").mean("restart").to_numpy().round(2).tolist()
         print(f"{name:40} keeps {kept} of what {ranks_from(k)} factors can", flush=True)
