@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from dasknmf.null_models import null_network
     from dasknmf.report.html.writing import write_report
     from dasknmf.results import load, save
-    from dasknmf.surveying import survey, survey_fit
+    from dasknmf.survey_factors import survey_fit
+    from dasknmf.surveying import survey
 
 __version__ = "0.1.0"
 
@@ -94,7 +95,7 @@ _HOMES = {
     "read_hierarchy": "dasknmf.enriching.relations",
     "save": "dasknmf.results",
     "survey": "dasknmf.surveying",
-    "survey_fit": "dasknmf.surveying",
+    "survey_fit": "dasknmf.survey_factors",
     "symmetry": "dasknmf.laboratory.examination",
     "top_genes": "dasknmf.analysis.genes",
     "transform": "dasknmf.models",

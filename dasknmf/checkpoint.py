@@ -25,8 +25,8 @@ from dasknmf.storage import (
     read_storage_options,
     remove,
     require_folder,
-    write_whole,
 )
+from dasknmf.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

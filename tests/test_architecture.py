@@ -18,6 +18,7 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 FLOORS = [
     {"errors", "blas", "compiling"},
     {"storage"},
+    {"whole_file"},
     {"network"},
     {"generated"},
     {"engine"},
@@ -37,7 +38,7 @@ FLOORS = [
     {"laboratory"},
     {"comparing", "enriching"},
     {"survey_dataset"},
-    {"surveying"},
+    {"surveying", "survey_factors"},
     {"nesting"},
     {"report"},
     {"ecoli"},

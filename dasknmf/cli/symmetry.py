@@ -130,7 +130,7 @@ def _chosen(loaded: Any, models: list[str] | None, place: str) -> Any:
 
     if isinstance(loaded, xr.Dataset):
         if "rank" in loaded.dims and "component" in loaded.dims:
-            from dasknmf.surveying import survey_fit
+            from dasknmf.survey_factors import survey_fit
 
             return survey_fit(loaded)
         return loaded

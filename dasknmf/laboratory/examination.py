@@ -182,6 +182,7 @@ def _check(given: Examined, network: Given, asked: dict[str, Any]) -> None:
 def _examine(
     first: Examined, given: Given, network: Any, asked: dict[str, Any], running: Execution
 ) -> Examination:
+    """Make the fits that are put beside the given ones, read the network, and relate all of it."""
     model, run = options_of(first.fit)
     identity = {
         "network": given.checksum,
@@ -204,21 +205,36 @@ def _examine(
     pairs = pairs_of(found.partner_of)
     sets = leading_genes(first.own.model, pairs, top=asked["top"])
     facts = network_facts(network, first.fit, genes=genes_between(sets), execution=plain)
-    k = len(found.partner_of)
-    limits = bounds(facts.values, facts.sum_of_squares, k, errors=facts.errors)
+    limits = bounds(facts.values, facts.sum_of_squares, len(found.partner_of), errors=facts.errors)
     nulls = refits.nulls(asked["nulls"], asked["kinds"], again=len(whole_set.restarts) > 1)
-    threshold = threshold_of(nulls.kinds, nulls.cosines)
-    kinds = classes(found, threshold.cosine)
-    sides = crossed(first.own.model, [one.model for one in whole_set.others])
-    recurrence = recurrence_of(sides, seed=asked["seed"])
-    by_fit = _by_fit(whole_set, facts, recurrence)
     price = None
     if asked["price"] and "weights" not in first.fit.attrs:
         price = _price(network, first, limits, plain, parts)
     if not running.keep_checkpoint:
         parts.remove()
+    between = blocks(first.own.model, pairs, sets, facts.chosen, facts.between)
+    return _related(whole_set, found, facts, limits, nulls, price, between, asked)
+
+
+def _related(
+    given: Examined,
+    found: Partners,
+    facts: NetworkFacts,
+    limits: Bounds,
+    nulls: NullFits,
+    price: Price | None,
+    between: Blocks,
+    asked: dict[str, Any],
+) -> Examination:
+    """Relate fits, network and nulls: all that needs no further fit and no read of the network."""
+    own, seed = given.own, asked["seed"]
+    threshold = threshold_of(nulls.kinds, nulls.cosines)
+    kinds = classes(found, threshold.cosine)
+    sides = crossed(own.model, [one.model for one in given.others])
+    recurrence = recurrence_of(sides, seed=seed)
+    by_fit = _by_fit(given, facts, recurrence)
     return Examination(
-        given=whole_set,
+        given=given,
         found=found,
         facts=facts,
         limits=limits,
@@ -227,18 +243,18 @@ def _examine(
         cause=causes(
             kinds,
             facts.stationarity.factors,
-            converged=bool(first.fit.attrs.get("converged", False)),
+            converged=bool(given.fit.attrs.get("converged", False)),
             recurrence=recurrence.recurrence,
         ).cause,
-        relations=relations(first.own.model, found, first.own.gauge, seed=asked["seed"]),
-        skew_share=skew_shares(first.own.model),
+        relations=relations(own.model, found, own.gauge, seed=seed),
+        skew_share=skew_shares(own.model),
         recurrence=recurrence,
-        orientation=orientation_of(sides, seed=asked["seed"]),
-        similarity=side_similarity(first.own.model, found.partner_of, seed=asked["seed"]),
-        blocks=blocks(first.own.model, pairs, sets, facts.chosen, facts.between),
+        orientation=orientation_of(sides, seed=seed),
+        similarity=side_similarity(own.model, found.partner_of, seed=seed),
+        blocks=between,
         by_fit=by_fit,
         nulls=nulls,
-        against=against_nulls(by_fit[:, whole_set.reference], nulls.by_null, nulls.kinds),
+        against=against_nulls(by_fit[:, given.reference], nulls.by_null, nulls.kinds),
         price=price,
         top=asked["top"],
     )

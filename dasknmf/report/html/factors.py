@@ -56,7 +56,7 @@ def chosen_fit(contents: Contents) -> tuple[str, xr.Dataset] | None:
     if fits:
         best = min(fits, key=lambda run: float(run.attrs.get("relative_error", np.inf)))
         return best.name, best.result
-    from dasknmf.surveying import survey_fit
+    from dasknmf.survey_factors import survey_fit
 
     for run in contents.of("survey"):
         try:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from dasknmf.errors import missing_dependency
 from dasknmf.report.html.page import page_of
 from dasknmf.report.html.runs import gather
-from dasknmf.storage import read_storage_options, require_free, write_whole
+from dasknmf.storage import read_storage_options, require_free
+from dasknmf.whole_file import write_whole
 
 if TYPE_CHECKING:
     from dasknmf.storage import Location, StorageOptions
