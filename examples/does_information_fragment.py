@@ -80,7 +80,10 @@ def main() -> None:
     dasknmf.save(found, f"{given.output}.zarr", overwrite=True)
     from dasknmf.report.decay import plot_retention
 
-    plot_retention(found).figure.savefig(f"{given.output}.png", dpi=150)
+    # what keeps partners beside what gives the similarity to genes with small loadings, and the controls without loss
+    names = [str(run) for run in found["run"].to_numpy()]
+    shown = [name for name in names if name.endswith((" core", " 0.5")) and not name.startswith("null:")]
+    plot_retention(found.sel(run=shown)).figure.savefig(f"{given.output}.png", dpi=110)
     print(f"saved {given.output}.zarr and {given.output}.png")
 
 

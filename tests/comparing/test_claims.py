@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.stats import t, ttest_1samp
 
 from dasknmf.comparing.claims import (
@@ -137,3 +138,19 @@ def test_measures_that_are_not_there_leave_no_warning():
     found = claims_of(comparison({"pearson": of_all(0.9, 0.1)}))
     assert "unknown" in found[1].evidence
     assert [one.verdict for one in found[2:]] == [UNDECIDED] * 2
+
+
+def test_chains_that_have_not_settled_are_no_evidence_where_they_have_not():
+    values = {"pearson": of_all(0.9, 0.1), "linearity": of_all(0.8, 0.1)}
+    values["linearity"]["network"] = {"hals": 0.8, "cogaps": 0.95, "brunet": 0.7}
+    found = comparison(values, spread=0.001)
+    settled = xr.ones_like(found["linearity"])
+    assert claims_of(found.assign(settled=settled))[2].verdict == REPRODUCED
+
+    def but(kind):
+        return settled.where((found["solver"] != "cogaps") | (found["network"] != kind), 0.0)
+
+    here = claims_of(found.assign(settled=but("network")))[2]
+    assert here.verdict == UNDECIDED
+    assert here.evidence.endswith("as chains have not settled (give more iterations): cogaps.")
+    assert claims_of(found.assign(settled=but("shuffle")))[2].verdict == REPRODUCED
