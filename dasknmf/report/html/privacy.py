@@ -66,7 +66,7 @@ def told(text: str, known: tuple[str, ...] = ()) -> str:
 
     Examples
     --------
-    >>> told("/data/of me/string.zarr, 32 factors; see /tmp/log/a.txt", ("/data/of me/string.zarr",))
+    >>> told("/data/of me/string.zarr, 32 factors; see /var/log/a.txt", ("/data/of me/string.zarr",))
     'string.zarr, 32 factors; see a.txt'
     """
     for location in sorted(known, key=len, reverse=True):
