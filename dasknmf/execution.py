@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.errors import InputError
 from dasknmf.progress import silent
 
 if TYPE_CHECKING:
@@ -32,6 +33,21 @@ class Execution:
     progress: Listener = silent
     keep_checkpoint: bool = False
     keep_sketch: bool = True
+
+
+def take_execution(options: dict[str, Any], execution: Execution | None) -> Execution:
+    """Take the fields of an execution out of options, and return that, or the one that is given.
+
+    Raises
+    ------
+    InputError
+        If both are given.
+    """
+    found = {f.name: options.pop(f.name) for f in fields(Execution) if f.name in options}
+    if execution is not None and found:
+        msg = f"{sorted(found)[0]} is a field of execution, which is given too; give it there"
+        raise InputError(msg)
+    return execution or Execution(**found)
 
 
 def checkpoint_beside(location: Location) -> str:

@@ -12,7 +12,7 @@ from dasknmf.engine.mask import draw_mask
 from dasknmf.errors import InputError
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.exact import exact_errors, held_out_errors
-from dasknmf.execution import Execution
+from dasknmf.execution import Execution, take_execution
 from dasknmf.kept import KeptBatches
 from dasknmf.matrices import as_matrix
 from dasknmf.model import balance
@@ -100,12 +100,9 @@ def survey(
     >>> found.attrs["recommended_rank"]
     3
     """
-    of_execution = {f.name: options.pop(f.name) for f in fields(Execution) if f.name in options}
-    if execution is not None and of_execution:
-        msg = f"{sorted(of_execution)[0]} is a field of execution, which is given too; give it there"
-        raise InputError(msg)
+    running = take_execution(options, execution)
     chosen, run = _split(options, n_components, restarts)
-    return run_survey(network, chosen, run, execution or Execution(**of_execution))
+    return run_survey(network, chosen, run, running)
 
 
 def _split(

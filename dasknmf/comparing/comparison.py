@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from dasknmf.comparing.networks import GIVEN, check_kinds, network_of
 from dasknmf.comparing.tables import CRITERIA, places
 from dasknmf.errors import InputError, whole
 from dasknmf.events import StageAdvanced
-from dasknmf.execution import Execution
+from dasknmf.execution import Execution, take_execution
 from dasknmf.laboratory.fits import gauge_of
 from dasknmf.laboratory.measuring import MEASURES, measures
 from dasknmf.matrices import as_matrix
@@ -136,11 +136,7 @@ def compare(
     >>> found["linearity"].sel(network="network").round(2).values.tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    of_execution = {f.name: options.pop(f.name) for f in fields(Execution) if f.name in options}
-    if execution is not None and of_execution:
-        msg = f"{sorted(of_execution)[0]} is a field of execution, which is given too; give it there"
-        raise InputError(msg)
-    running = execution or Execution(**of_execution)
+    running = take_execution(options, execution)
     of_model, run = split_options(options)
     names = _checked_solvers(solvers, of_model)
     asked = Asked(

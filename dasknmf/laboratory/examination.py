@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.errors import InputError, whole
-from dasknmf.execution import Execution
+from dasknmf.execution import Execution, take_execution
 from dasknmf.laboratory.against import Against, against_nulls
 from dasknmf.laboratory.assignment import Partners, classes, partners
 from dasknmf.laboratory.beyond import inertia_defect
@@ -137,13 +137,10 @@ def symmetry(
     """
     from dasknmf.laboratory.dataset import symmetry_dataset
 
-    of_execution = {f.name: options.pop(f.name) for f in fields(Execution) if f.name in options}
+    running = take_execution(options, execution)
     if options:
         there = ", ".join(f.name for f in fields(Execution))
         msg = f"option {sorted(options)[0]!r} of symmetry is not known; there are, of its execution: {there}"
-        raise InputError(msg)
-    if execution is not None and of_execution:
-        msg = f"{sorted(of_execution)[0]} is a field of execution, which is given too; give it there"
         raise InputError(msg)
     asked = {
         "restarts": whole("restarts", restarts, least=0),
@@ -153,7 +150,6 @@ def symmetry(
         "seed": whole("seed", seed, least=0),
         "price": bool(price),
     }
-    running = execution or Execution(**of_execution)
     first = examined(fits)
     given = as_matrix(network, storage_options=running.storage_options)
     _check(first, given, asked)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dasknmf.cluster import executor_for, parse_memory
 from dasknmf.errors import InputError
 from dasknmf.events import RunEnded, RunStarted
-from dasknmf.execution import Execution
+from dasknmf.execution import Execution, take_execution
 from dasknmf.matrices import as_matrix
 from dasknmf.nesting.dataset import nested_dataset
 from dasknmf.nesting.descent import FITS, descend
@@ -112,11 +112,7 @@ def nested(
     >>> found["retention"].sel(branch="partner").mean("restart").round(2).values.tolist()
     [1.0, 1.0, 1.0]
     """
-    of_execution = {f.name: options.pop(f.name) for f in fields(Execution) if f.name in options}
-    if execution is not None and of_execution:
-        msg = f"{sorted(of_execution)[0]} is a field of execution, which is given too; give it there"
-        raise InputError(msg)
-    execution = execution or Execution(**of_execution)
+    execution = take_execution(options, execution)
     if method == "zoom":
         chosen_zoom, run = zoom_options(
             n_components, levels=levels, options={"loadings": loadings, "restarts": restarts, **options}
