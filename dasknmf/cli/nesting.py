@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from dasknmf.cli.shared import (
+    RUNNING,
     Numbers,
     config_option,
     echo_json,
@@ -14,15 +15,13 @@ from dasknmf.cli.shared import (
     json_option,
     memory_limit_option,
     require_folders,
+    run_and_save,
     scheduler_option,
     storage_of,
     workers_option,
     write_figure,
 )
 from dasknmf.errors import InputError
-
-#: Options that say where and how, not what.
-RUNNING = ("scheduler", "workers", "memory_limit", "resume")
 
 
 class Similarity(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic since click 8.5
@@ -110,17 +109,13 @@ def nest(
     **options: Any,
 ) -> None:
     """Find nested associations in NETWORK: factors, factors of what relates them, and what each level keeps."""
-    from dasknmf.execution import Execution, checkpoint_beside
     from dasknmf.nesting.associations import nested
     from dasknmf.nesting.showing import level_table, node_table
-    from dasknmf.progress import progress_listener
-    from dasknmf.results import save
-    from dasknmf.storage import remove, require_free
+    from dasknmf.storage import require_free
 
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
     require_folders(table, figure)
-    place = checkpoint or checkpoint_beside(output)
     running = {name: options.pop(name) for name in RUNNING}
     ranks: Any = n_components[0] if len(n_components) == 1 else n_components
     zooming = ("membership", "null", "nulls")
@@ -131,14 +126,14 @@ def nest(
     elif of_zoom:
         msg = f"--{next(iter(of_zoom))}: only --method zoom has it"
         raise InputError(msg)
-    with progress_listener(quiet=context.obj["quiet"]) as listener:
-        # the checkpoint stays until the result is saved
-        execution = Execution(
-            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
-        )
-        found = nested(network, ranks, execution=execution, **options, **of_zoom)
-    save(found, output, overwrite=force, storage_options=storage)
-    remove(place, storage_options=storage)
+    found = run_and_save(
+        context,
+        lambda execution: nested(network, ranks, execution=execution, **options, **of_zoom),
+        output,
+        running,
+        checkpoint=checkpoint,
+        force=force,
+    )
     rows = level_table(found)
     if table is not None:
         node_table(found).to_csv(table, sep="\t", index=False)

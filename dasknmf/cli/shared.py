@@ -12,7 +12,9 @@ import click
 from dasknmf.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from dasknmf.execution import Execution
 
 
 def storage_of(context: click.Context) -> dict[str, Any]:
@@ -70,6 +72,38 @@ def write_figure(figure: Any, file: str) -> None:
     except ValueError as error:
         msg = f"figure {file}: {error}; end its name in .png, .svg or .pdf"
         raise InputError(msg) from error
+
+
+#: Options that say where and how a run goes, not what it does.
+RUNNING = ("scheduler", "workers", "memory_limit", "resume")
+
+
+def run_and_save(
+    context: click.Context,
+    run: Callable[[Execution], Any],
+    output: str,
+    running: dict[str, Any],
+    *,
+    checkpoint: str | None,
+    force: bool,
+) -> Any:
+    """Run with progress, save the result, and only then remove the checkpoint, by default beside the output."""
+    from dasknmf.execution import Execution, checkpoint_beside
+    from dasknmf.progress import progress_listener
+    from dasknmf.results import save
+    from dasknmf.storage import remove
+
+    storage = storage_of(context)
+    place = checkpoint or checkpoint_beside(output)
+    with progress_listener(quiet=context.obj["quiet"]) as listener:
+        # the checkpoint stays until the result is saved
+        execution = Execution(
+            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
+        )
+        found = run(execution)
+    save(found, output, overwrite=force, storage_options=storage)
+    remove(place, storage_options=storage)
+    return found
 
 
 def echo_json(value: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dasknmf.cli.shared import (
+    RUNNING,
     Numbers,
     config_option,
     echo_json,
@@ -15,6 +16,7 @@ from dasknmf.cli.shared import (
     json_option,
     memory_limit_option,
     require_folders,
+    run_and_save,
     scheduler_option,
     storage_of,
     workers_option,
@@ -112,25 +114,21 @@ def survey(
 ) -> None:
     """Fit many ranks of NETWORK several times each, in a dozen reads of it, and recommend one."""
     from dasknmf.analysis.rank_curves import survey_table
-    from dasknmf.execution import Execution, checkpoint_beside
-    from dasknmf.progress import progress_listener
-    from dasknmf.results import save
-    from dasknmf.storage import remove, require_free
+    from dasknmf.storage import require_free
     from dasknmf.surveying import survey as run
 
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
     require_folders(figure, table)
-    place = checkpoint or checkpoint_beside(output)
-    running = {name: options.pop(name) for name in ("scheduler", "workers", "memory_limit", "resume")}
-    with progress_listener(quiet=context.obj["quiet"]) as listener:
-        # the checkpoint stays until the result is saved
-        execution = Execution(
-            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
-        )
-        found = run(network, n_components, execution=execution, **options)
-    save(found, output, overwrite=force, storage_options=storage)
-    remove(place, storage_options=storage)
+    running = {name: options.pop(name) for name in RUNNING}
+    found = run_and_save(
+        context,
+        lambda execution: run(network, n_components, execution=execution, **options),
+        output,
+        running,
+        checkpoint=checkpoint,
+        force=force,
+    )
     rows = survey_table(found)
     if table is not None:
         rows.to_csv(table, sep="\t", index=False)

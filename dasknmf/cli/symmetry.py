@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dasknmf.cli.shared import (
+    RUNNING,
     Names,
     config_option,
     echo_json,
@@ -15,15 +16,13 @@ from dasknmf.cli.shared import (
     json_option,
     memory_limit_option,
     require_folders,
+    run_and_save,
     scheduler_option,
     storage_of,
     workers_option,
     write_figure,
 )
 from dasknmf.errors import InputError
-
-#: Options that say where and how, not what.
-RUNNING = ("scheduler", "workers", "memory_limit", "resume")
 
 
 @click.command()
@@ -82,28 +81,25 @@ def symmetry(
     **options: Any,
 ) -> None:
     """Explain why W is not Hᵀ in FIT: modules, partners, chance, with tests, null networks and causes."""
-    from dasknmf.execution import Execution, checkpoint_beside
     from dasknmf.laboratory.examination import symmetry as examine
     from dasknmf.laboratory.tables import factor_table, measure_table, pair_table
-    from dasknmf.progress import progress_listener
-    from dasknmf.results import load, save
-    from dasknmf.storage import remove, require_free
+    from dasknmf.results import load
+    from dasknmf.storage import require_free
 
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
     require_folders(figure, scatter, table, pair_file, measure_file)
     _require_drawable(figure, scatter)
     fits = _chosen(load(fit, storage_options=storage), models, fit)
-    place = checkpoint or checkpoint_beside(output)
     running = {name: options.pop(name) for name in RUNNING}
-    with progress_listener(quiet=context.obj["quiet"]) as listener:
-        # the checkpoint stays until the result is saved
-        execution = Execution(
-            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
-        )
-        found = examine(fits, network, execution=execution, **options)
-    save(found, output, overwrite=force, storage_options=storage)
-    remove(place, storage_options=storage)
+    found = run_and_save(
+        context,
+        lambda execution: examine(fits, network, execution=execution, **options),
+        output,
+        running,
+        checkpoint=checkpoint,
+        force=force,
+    )
     rows = factor_table(found)
     files = {table: rows, pair_file: pair_table(found), measure_file: measure_table(found)}
     for file, made in files.items():
@@ -215,27 +211,23 @@ def compare(
     """Put algorithms side by side on NETWORK, its nulls and a planted one: correlation, linearity and slopes."""
     from dasknmf.comparing.comparison import compare as run
     from dasknmf.comparing.tables import comparison_table
-    from dasknmf.execution import Execution, checkpoint_beside
-    from dasknmf.progress import progress_listener
-    from dasknmf.results import save
-    from dasknmf.storage import remove, require_free
+    from dasknmf.storage import require_free
 
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
     require_folders(figure, table)
     _require_drawable(figure)
-    place = checkpoint or checkpoint_beside(output)
     running = {name: options.pop(name) for name in RUNNING}
     if options["iterations"] is None:
         del options["iterations"]
-    with progress_listener(quiet=context.obj["quiet"]) as listener:
-        # the checkpoint stays until the result is saved
-        execution = Execution(
-            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
-        )
-        found = run(network, n_components, execution=execution, **options)
-    save(found, output, overwrite=force, storage_options=storage)
-    remove(place, storage_options=storage)
+    found = run_and_save(
+        context,
+        lambda execution: run(network, n_components, execution=execution, **options),
+        output,
+        running,
+        checkpoint=checkpoint,
+        force=force,
+    )
     rows = comparison_table(found)
     if table is not None:
         rows.to_csv(table, sep="\t")
