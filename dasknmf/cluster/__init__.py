@@ -1,0 +1,5 @@
+"""Where a run takes place: threads of this process, worker processes here, or a cluster."""
+
+from dasknmf.cluster.opening import executor_for, parse_memory
+
+__all__ = ["executor_for", "parse_memory"]

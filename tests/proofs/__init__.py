@@ -1,0 +1,1 @@
+"""Proofs on real parts: clusters, stores and faults; slow, so run by `pytest -m proof`."""

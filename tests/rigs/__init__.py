@@ -1,0 +1,1 @@
+"""Real servers and hosts for the proofs, each started here and ended by whoever started it."""
