@@ -28,6 +28,9 @@ WAIT = 86_400.0
 #: Seconds before its walltime in which a worker hands over what it holds, at most.
 MARGIN = 120.0
 
+#: Seconds in which Slurm must say whether it takes the jobs.
+ASKING = 60.0
+
 
 def with_room(memory: int) -> int:
     """Return the bytes to ask for a worker with this memory limit: its nanny, and what Dask sees too late, are beside.
@@ -170,9 +173,13 @@ def slurm_jobs(cluster: Cluster) -> Iterator[Client]:
 
 def _try(sbatch: str, script: str) -> None:
     """Ask Slurm whether it would take such a job; dask-jobqueue logs a refusal, and goes on trying."""
-    asked = subprocess.run(
-        [sbatch, "--test-only"], input=script, capture_output=True, text=True, timeout=60, check=False
-    )
+    try:
+        asked = subprocess.run(  # noqa: S603 # a script of dask-jobqueue, to be submitted next
+            [sbatch, "--test-only"], input=script, capture_output=True, text=True, timeout=ASKING, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"Slurm has not answered sbatch for {ASKING:.0f} s; see with: sinfo"
+        raise InputError(msg) from error
     if asked.returncode != 0:
         said = " ".join(asked.stderr.split())[:300]
         msg = f"Slurm refuses the jobs ({said}); check partition, account, memory, walltime and directives"
