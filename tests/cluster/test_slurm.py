@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import stat
 from typing import TYPE_CHECKING, Any
 
 import dask
 import pytest
 
-from dasknmf.cluster import executor_for, read_cluster
+from dasknmf.cluster import TLS, Cluster, Slurm, executor_for, read_cluster
 from dasknmf.cluster.certificates import make_certificates
-from dasknmf.cluster.slurm import job_options, lifetime_of
+from dasknmf.cluster.slurm import job_options, keys_of, lifetime_of
 from dasknmf.cluster.timeouts import timeouts
 from dasknmf.errors import InputError
 
@@ -23,14 +24,12 @@ jobqueue = pytest.importorskip("dask_jobqueue", reason="needs the extra slurm")
 def script_of(tmp_path: Path, **given: Any) -> str:
     """The batch script of a description, from dask-jobqueue itself; nothing is submitted."""
     section = {"shared_directory": str(tmp_path), **given.pop("slurm", {})}
-    options = job_options(read_cluster({"kind": "slurm", "memory": "2GiB", "slurm": section, **given}))
+    where = read_cluster({"kind": "slurm", "memory": "2GiB", "slurm": section, **given})
+    with keys_of(where) as tls:
+        options = job_options(where, tls)
+    options.pop("scheduler_options")
     made = jobqueue.SLURMCluster.__new__(jobqueue.SLURMCluster)
     made.job_cls = jobqueue.slurm.SLURMJob
-    for name in ("scheduler_options", "shared_temp_directory"):
-        options.pop(name, None)
-    security = options.pop("security", None)
-    if security is not None and security is not True:
-        options["security"] = security
     made._job_kwargs = {"config_name": "slurm", **options}
     return str(made.job_script())
 
@@ -82,22 +81,35 @@ def test_every_worker_leaves_before_its_job_is_killed(walltime: float) -> None:
     assert lifetime + stagger <= walltime - min(120, walltime / 5)
 
 
-def test_beyond_loopback_tls_is_the_default(tmp_path: Path) -> None:
-    def options(**given: Any) -> dict[str, Any]:
-        section = {"shared_directory": str(tmp_path), **given.pop("slurm", {})}
-        return job_options(read_cluster({"kind": "slurm", "memory": "1GiB", "slurm": section, **given}))
+def test_beyond_loopback_tls_is_the_default_with_keys_that_go_with_the_run(tmp_path: Path) -> None:
+    with keys_of(slurm(tmp_path)) as tls:
+        assert tls is not None
+        (folder,) = tmp_path.iterdir()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        options = job_options(slurm(tmp_path), tls)
+        assert options["security"].require_encryption
+        assert options["protocol"] == "tls://"
+    assert not list(tmp_path.iterdir())
+    for plain in (slurm(tmp_path, insecure=True), slurm(tmp_path, interface="lo")):
+        with keys_of(plain) as tls:
+            assert tls is None
+        assert "security" not in job_options(plain, tls)
 
-    made = options()
-    assert (made["security"], made["protocol"]) == (True, "tls://")
-    assert made["shared_temp_directory"] == str(tmp_path)
-    assert "security" not in options(insecure=True)
-    assert "security" not in options(slurm={"interface": "lo"})
-    with pytest.raises(InputError, match=r"slurm.shared_directory: .*nowhere is not a folder"):
-        options(slurm={"shared_directory": str(tmp_path / "nowhere")})
-    with pytest.raises(InputError, match=r"slurm.interface='ib9' is none of this machine"):
-        options(slurm={"interface": "ib9"})
+
+def test_keys_that_cannot_be_made_or_found(tmp_path: Path) -> None:
+    for wrong, match in (
+        (slurm(tmp_path / "nowhere"), r"slurm.shared_directory: .*nowhere is not a folder"),
+        (slurm(tmp_path, interface="ib9"), r"slurm.interface='ib9' is none of this machine"),
+    ):
+        with pytest.raises(InputError, match=match), keys_of(wrong):
+            pass
     with pytest.raises(InputError, match=r"tls.ca: there is no file"):
-        options(tls=str(tmp_path / "none"))
+        job_options(slurm(tmp_path), TLS.of_folder(tmp_path / "none", role="scheduler"))
+
+
+def slurm(folder: Path, *, insecure: bool = False, interface: str | None = None) -> Cluster:
+    section = Slurm(shared_directory=str(folder), interface=interface)
+    return Cluster("slurm", memory=2**30, slurm=section, insecure=insecure)
 
 
 def test_given_files_go_to_the_workers_as_paths(tmp_path: Path) -> None:
