@@ -103,3 +103,29 @@ def test_no_kubernetes_is_one_clear_error(
         executor_for(where),
     ):
         pass
+
+
+def test_the_operator_and_kubernetes_know_every_field() -> None:
+    """Its pods are valid by the strict schema of Kubernetes, where that is installed."""
+    validate = pytest.importorskip("kubernetes_validate", reason="needs kubernetes-validate")
+    spec = spec_of(
+        memory="4GiB",
+        kubernetes={
+            "env": {"A": "1"},
+            "secrets": ["keys"],
+            "claims": {"networks": "/data"},
+            "tolerations": [{"key": "spot", "operator": "Exists"}],
+            "service_account": "dasknmf",
+            "node_selector": {"pool": "spot"},
+        },
+    )
+    assert set(spec["spec"]) <= {"worker", "scheduler", "idleTimeout"}
+    pods = [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": pod}
+        for pod in pods_of(spec).values()
+    ]
+    for pod in pods:
+        validate.validate(pod, "1.30", strict=True)
+    pods[0]["spec"]["nodeSelecter"] = {}
+    with pytest.raises(validate.ValidationError):
+        validate.validate(pods[0], "1.30", strict=True)
