@@ -6,5 +6,15 @@ from dasknmf.cluster.pods import Kubernetes
 from dasknmf.cluster.quantities import parse_memory
 from dasknmf.cluster.reading import read_cluster
 from dasknmf.cluster.sections import TLS, Slurm
+from dasknmf.cluster.surviving import on_cluster
 
-__all__ = ["TLS", "Cluster", "Kubernetes", "Slurm", "executor_for", "parse_memory", "read_cluster"]
+__all__ = [
+    "TLS",
+    "Cluster",
+    "Kubernetes",
+    "Slurm",
+    "executor_for",
+    "on_cluster",
+    "parse_memory",
+    "read_cluster",
+]
