@@ -14,7 +14,7 @@ import numpy as np
 
 from dasknmf.aside import sweep
 from dasknmf.errors import FormatError, InputError
-from dasknmf.events import CheckpointWritten
+from dasknmf.events import CheckpointFailed, CheckpointWritten
 from dasknmf.model import Model
 from dasknmf.solvers import solver_of
 from dasknmf.storage import (
@@ -50,12 +50,15 @@ class Saved:
 
 
 class Checkpoints:
-    """Writes checkpoints of a run to one place.
+    """Writes checkpoints of a run to one place, and holds the last one of a run on a cluster in memory.
+
+    A file that cannot be written, such as on a full disk, does not end the run: the one before is whole, and it is
+    tried again when the next is due.
 
     Parameters
     ----------
-    location : path or URL
-        The file, ``.npz`` by its content, replaced as a whole each time.
+    location : path or URL, optional
+        The file, ``.npz`` by its content, replaced as a whole each time; without it nothing is written.
     identity : dict
         Options, starts and network; a run resumes only where they are equal.
     every_seconds, every_iterations : optional
@@ -74,7 +77,7 @@ class Checkpoints:
 
     def __init__(
         self,
-        location: Location,
+        location: Location | None,
         identity: dict[str, Any],
         *,
         every_seconds: float | None,
@@ -86,6 +89,14 @@ class Checkpoints:
         self.every_seconds, self.every_iterations = every_seconds, every_iterations
         self.listener = listener
         self.storage_options = read_storage_options() if storage_options is None else storage_options
+        self.reads: Callable[[], int] = lambda: 0
+        #: Places written by this run; they, and no others, are read when it begins again after a loss.
+        self.written: set[str] = set()
+        self._held: Saved | None = None
+        self._iteration = 0
+        self._seconds = 0.0
+        if location is None:
+            return
         require_folder(location)
         if not is_remote(location):
             sweep(local_path(location))
@@ -93,9 +104,6 @@ class Checkpoints:
             where = os.fspath(location)
             msg = f"checkpoint {where} is a folder; name a file, such as {where.rstrip('/')}/run.checkpoint"
             raise InputError(msg)
-        self.reads: Callable[[], int] = lambda: 0
-        self._iteration = 0
-        self._seconds = 0.0
 
     def begin(self, iteration: int, seconds: float) -> None:
         """Count from here until the next checkpoint is due."""
@@ -104,54 +112,45 @@ class Checkpoints:
     def due(self, iteration: int, seconds: float) -> bool:
         """Tell whether it is time."""
         return (
-            self.every_iterations is not None and iteration - self._iteration >= self.every_iterations
+            self.location is not None
+            and (self.every_iterations is not None and iteration - self._iteration >= self.every_iterations)
         ) or (self.every_seconds is not None and seconds - self._seconds >= self.every_seconds)
 
-    def save(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
-        """Write a checkpoint beside the last one, then put it in its place."""
+    def save(self, models: Sequence[Model], iteration: int, seconds: float) -> bool:
+        """Write a checkpoint beside the last one, then put it in its place; tell whether that went well."""
+        if self.location is None:
+            return False
         began = time.perf_counter()
-        arrays: dict[str, Any] = {}
-        saved = []
-        for index, model in enumerate(models):
-            for name, rows in model.rows.items():
-                arrays[f"{index}/{name}"] = rows
-            state = asdict(model.state)
-            for name in [name for name, value in state.items() if isinstance(value, np.ndarray)]:
-                arrays[f"{index}/state/{name}"] = state.pop(name)
-            history = {
-                name: getattr(model, name)
-                for name in (
-                    "objective",
-                    "squared_error",
-                    "gradient",
-                    "stop_reason",
-                    "sketched",
-                    "sketch_reason",
-                )
-            }
-            saved.append(
-                {
-                    "name": model.name,
-                    "rows": list(model.rows),
-                    "state": state,
-                    "converged": model.converged,
-                    **history,
-                }
-            )
-        content = {
-            "version": VERSION,
-            "identity": self.identity,
-            "iteration": iteration,
-            "seconds": seconds,
-            "reads": self.reads(),
-            "models": saved,
-        }
-        arrays["content"] = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        write_whole(self.location, buffer.getbuffer(), storage_options=self.storage_options)
+        content = self._saved(models, iteration, seconds)
         self.begin(iteration, seconds)
+        try:
+            write_whole(self.location, _packed(content), storage_options=self.storage_options)
+        except OSError as error:
+            where = os.fspath(self.location)
+            self.listener(CheckpointFailed(where, iteration, error.strerror or str(error)))
+            return False
+        self.written.add(os.fspath(self.location))
         self.listener(CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began))
+        return True
+
+    def hold(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
+        """Hold the models in memory, for a run whose cluster is lost: their rows are here anyway."""
+        self._held = self._saved(models, iteration, seconds)
+
+    def reached(self) -> str:
+        """Return what a run goes on from when its cluster is lost: an iteration, or parts that are written."""
+        if self._held is not None:
+            return f"iteration {self._held.iteration}"
+        return f"{len(self.written)} part(s) that are kept" if self.written else ""
+
+    def latest(self, *, resume: bool) -> Saved | None:
+        """Return the models that are held, or to ``resume`` those of the file, if there is one."""
+        if self._held is not None:
+            return self._held
+        return self.read() if resume else None
+
+    def _saved(self, models: Sequence[Model], iteration: int, seconds: float) -> Saved:
+        return Saved(self.identity, iteration, seconds, self.reads(), [_kept(model) for model in models])
 
     def read(self) -> Saved | None:
         """Return the checkpoint at the place, if there is one.
@@ -161,7 +160,7 @@ class Checkpoints:
         FormatError
             If it is damaged, of another version, or of another run.
         """
-        if not exists(self.location, storage_options=self.storage_options):
+        if self.location is None or not exists(self.location, storage_options=self.storage_options):
             return None
         saved = _read(self.location, self.storage_options)
         if saved.identity != self.identity:
@@ -181,23 +180,52 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove the checkpoint: the run is done."""
-        remove(self.location, storage_options=self.storage_options)
+        if self.location is not None:
+            remove(self.location, storage_options=self.storage_options)
+
+
+#: Of a model, beside its rows and the state of its solver.
+HISTORY = ("objective", "squared_error", "gradient", "stop_reason", "converged", "sketched", "sketch_reason")
+
+
+def _kept(model: Model) -> dict[str, Any]:
+    """Return a model as a checkpoint keeps it; it may go on meanwhile."""
+    history = {name: getattr(model, name) for name in HISTORY}
+    plain = {name: list(value) if isinstance(value, list) else value for name, value in history.items()}
+    return {"name": model.name, "rows": dict(model.rows), "state": asdict(model.state), **plain}
+
+
+def _packed(saved: Saved) -> memoryview:
+    """Return the file of a checkpoint."""
+    arrays: dict[str, Any] = {}
+    models = []
+    for index, model in enumerate(saved.models):
+        for name, rows in model["rows"].items():
+            arrays[f"{index}/{name}"] = rows
+        state = dict(model["state"])
+        for name in [name for name, value in state.items() if isinstance(value, np.ndarray)]:
+            arrays[f"{index}/state/{name}"] = state.pop(name)
+        models.append({**model, "rows": list(model["rows"]), "state": state})
+    content = {
+        "version": VERSION,
+        "identity": saved.identity,
+        "iteration": saved.iteration,
+        "seconds": saved.seconds,
+        "reads": saved.reads,
+        "models": models,
+    }
+    arrays["content"] = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getbuffer()
 
 
 def restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
     """Return a model as a checkpoint kept it."""
     solver = solver_of(model)
-    fields = (
-        "objective",
-        "squared_error",
-        "gradient",
-        "stop_reason",
-        "converged",
-        "sketched",
-        "sketch_reason",
-    )
-    history = {name: kept[name] for name in fields}
-    return Model(model.name, solver, kept["rows"], state=solver.restore(kept["state"]), **history)
+    history = {name: kept[name] for name in HISTORY}
+    history = {name: list(value) if isinstance(value, list) else value for name, value in history.items()}
+    return Model(model.name, solver, dict(kept["rows"]), state=solver.restore(dict(kept["state"])), **history)
 
 
 def _read(location: Location, storage_options: StorageOptions) -> Saved:

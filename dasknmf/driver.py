@@ -38,8 +38,12 @@ class Snapshot(Protocol):
         """Tell whether the models are wanted after this iteration."""
         ...
 
-    def save(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
-        """Keep the models."""
+    def save(self, models: Sequence[Model], iteration: int, seconds: float) -> bool:
+        """Write the models down, and tell whether that went well."""
+        ...
+
+    def hold(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
+        """Keep the models in memory."""
         ...
 
 
@@ -283,4 +287,6 @@ class Run:
         self._cut_at = iteration
         if due and self.snapshot is not None:
             self.snapshot.save(self.models, iteration, self.seconds)
+        if self.snapshot is not None and not self.executor.local:
+            self.snapshot.hold(self.models, iteration, self.seconds)
         self._place(self.live)

@@ -31,7 +31,19 @@ class MissingDependencyError(DasknmfError, ImportError):
 
 
 class ClusterError(DasknmfError, RuntimeError):
-    """A Dask cluster that was lost in the middle of a run."""
+    """A Dask cluster that was lost in the middle of a run, and did not come back in time."""
+
+
+class LostClusterError(ClusterError):
+    """A Dask scheduler, or the connection to it, was lost with all results there; the run may go on with another."""
+
+
+class KilledWorkerError(ClusterError):
+    """A task ended its worker several times, most likely for want of memory."""
+
+
+class WriteError(DasknmfError, OSError):
+    """A place that could not be written: a full disk, a file system that is read-only, a quota."""
 
 
 class NotConvergedError(DasknmfError, RuntimeError):

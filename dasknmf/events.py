@@ -122,6 +122,40 @@ class CheckpointWritten:
 
 
 @dataclass(frozen=True)
+class CheckpointFailed:
+    """A checkpoint could not be written, such as on a full disk; the one before is whole, and the run goes on."""
+
+    location: str
+    iteration: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The run stands still: ``what`` is waited for since so many seconds, of at most ``patience`` (infinity: any)."""
+
+    what: str
+    seconds: float
+    patience: float
+
+
+@dataclass(frozen=True)
+class ClusterLost:
+    """A cluster was lost with all results there; the run goes on from ``reached``, as soon as there is one again."""
+
+    reason: str
+    reached: str
+
+
+@dataclass(frozen=True)
+class GroupsCut:
+    """A worker was ended for want of memory; the run begins again with groups of tiles of 1/``parts`` the size."""
+
+    reason: str
+    parts: int
+
+
+@dataclass(frozen=True)
 class ModelEnded:
     """A model has stopped."""
 
@@ -140,6 +174,9 @@ class RunEnded:
     bytes_read: int
 
 
+#: What goes wrong, and is told also where nobody listens.
+Fault = CheckpointFailed | Waiting | ClusterLost | GroupsCut
+
 Event = (
     RunStarted
     | SketchSwept
@@ -150,6 +187,7 @@ Event = (
     | StageAdvanced
     | LevelEnded
     | CheckpointWritten
+    | Fault
     | ModelEnded
     | RunEnded
 )

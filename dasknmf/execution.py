@@ -19,7 +19,8 @@ class Execution:
     """Where and how a run goes, as :func:`dasknmf.nmf` says; nothing here changes a bit of its result.
 
     ``keep_checkpoint`` leaves the last checkpoint to a caller who first saves the result; ``keep_sketch`` uses, and
-    leaves, the sketch of a store beside it.
+    leaves, the sketch of a store beside it. ``patience`` is how many seconds a run waits for a worker, or for a cluster
+    that was lost to come back.
     """
 
     scheduler: Any = None
@@ -33,6 +34,7 @@ class Execution:
     progress: Listener = silent
     keep_checkpoint: bool = False
     keep_sketch: bool = True
+    patience: float = 600.0
 
 
 def take_execution(options: dict[str, Any], execution: Execution | None) -> Execution:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.checkpoint import Checkpoints, Saved, restored
-from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.cluster import on_cluster, parse_memory
 from dasknmf.decomposition import Decomposition, decomposition_dataset
 from dasknmf.engine.weighted import WeightedSweep
 from dasknmf.events import RunEnded, RunStarted
@@ -19,7 +19,7 @@ from dasknmf.matrices import as_matrix
 from dasknmf.methods import decompose, needs_sketch, own_sketches
 from dasknmf.model import Exact, Model, balance, balanced_core
 from dasknmf.pair_weights import weights_for
-from dasknmf.planning import forgetting, plan_run
+from dasknmf.planning import plan_run
 from dasknmf.results import fit_dataset
 from dasknmf.sketched import FACTOR, Start
 from dasknmf.solvers import fits_sketch, is_direct, row_arrays
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from dasknmf.engine.executor import Executor
     from dasknmf.engine.sketch import Sketch
     from dasknmf.execution import Execution
+    from dasknmf.matrices import Given
     from dasknmf.options import FitOptions, ModelOptions
+    from dasknmf.pair_weights import PairWeights
 
 
 def fit_models(
@@ -64,62 +67,74 @@ def fit_models(
     begins = list(starts or [None] * len(options.models))
     for model, start in zip(options.models, begins, strict=True):
         given.check_start(model, start)
+    checkpoints = _checkpoints(
+        {"checksum": given.checksum, **(pairs.about if pairs else {})}, options, execution, begins
+    )
+
+    def work(executor: Executor) -> list[xr.Dataset]:
+        session, saved = _opened(given, pairs, options, execution, executor, checkpoints)
+        return _run(session, options, begins, checkpoints, saved)
+
+    return on_cluster(execution, work, reached=checkpoints.reached)
+
+
+def _opened(
+    given: Given,
+    pairs: PairWeights | None,
+    options: FitOptions,
+    execution: Execution,
+    executor: Executor,
+    checkpoints: Checkpoints,
+) -> tuple[Session, Saved | None]:
+    """Open the network for the run, and return what was kept of it before, if anything."""
     limit = parse_memory(execution.memory_limit)
-    with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
-        identity = {"checksum": given.checksum, **(pairs.about if pairs else {})}
-        checkpoints = _checkpoints(identity, options, execution, begins)
-        operator, projection = plan_run(
-            given,
-            [model.n_components for model in options.models],
-            executor,
-            limit,
-            spaces=1 + own_sketches(options.models),
-            ratios=[model.n_components for model in options.models if not fits_sketch(model.solver)],
-            row_arrays=row_arrays(model.solver for model in options.models),
-            pairs=pairs,
-            diagonal=options.run.diagonal == "keep",
+    operator, projection = plan_run(
+        given,
+        [model.n_components for model in options.models],
+        executor,
+        limit,
+        spaces=1 + own_sketches(options.models),
+        ratios=[model.n_components for model in options.models if not fits_sketch(model.solver)],
+        row_arrays=row_arrays(model.solver for model in options.models),
+        pairs=pairs,
+        diagonal=options.run.diagonal == "keep",
+    )
+    saved = checkpoints.latest(resume=execution.resume)
+    execution.progress(
+        RunStarted(
+            genes=operator.n,
+            models=len(options.models),
+            columns=sum(model.n_components for model in options.models),
+            groups=len(operator.plan.groups),
+            bytes_per_sweep=operator.plan.weight,
+            memory=projection.process_bytes,
+            max_iter=options.run.max_iter,
+            resumed_at=saved.iteration if saved else 0,
         )
-        saved = checkpoints.read() if checkpoints and execution.resume else None
-        execution.progress(
-            RunStarted(
-                genes=operator.n,
-                models=len(options.models),
-                columns=sum(model.n_components for model in options.models),
-                groups=len(operator.plan.groups),
-                bytes_per_sweep=operator.plan.weight,
-                memory=projection.process_bytes,
-                max_iter=options.run.max_iter,
-                resumed_at=saved.iteration if saved else 0,
-            )
-        )
-        with forgetting(executor):
-            if isinstance(operator, WeightedSweep):
-                operator.look()
-            session = Session(
-                given,
-                operator,
-                executor,
-                options.run,
-                listener=execution.progress,
-                # what is missing is not in the name of a sketch
-                keep_sketch=execution.keep_sketch and not pairs,
-                before=saved.seconds if saved else 0.0,
-                beside=None if execution.checkpoint is None else os.fspath(execution.checkpoint),
-                resume=execution.resume,
-                storage_options=execution.storage_options,
-                memory=projection.process_bytes,
-            )
-            made = _run(session, options, begins, checkpoints, saved)
-    if checkpoints and not execution.keep_checkpoint:
-        checkpoints.remove()
-    return made
+    )
+    if isinstance(operator, WeightedSweep):
+        operator.look()
+    session = Session(
+        given,
+        operator,
+        executor,
+        options.run,
+        listener=execution.progress,
+        # what is missing is not in the name of a sketch
+        keep_sketch=execution.keep_sketch and not pairs,
+        before=saved.seconds if saved else 0.0,
+        beside=None if execution.checkpoint is None else os.fspath(execution.checkpoint),
+        resume=execution.resume,
+        written=checkpoints.written,
+        storage_options=execution.storage_options,
+        memory=projection.process_bytes,
+    )
+    return session, saved
 
 
 def _checkpoints(
     identity: dict[str, str], options: FitOptions, execution: Execution, starts: list[Start]
-) -> Checkpoints | None:
-    if execution.checkpoint is None:
-        return None
+) -> Checkpoints:
     # a given start is not in the options, but a run resumes only where it is the same
     digests = [
         start and hashlib.sha256(b"".join(np.asarray(part, FACTOR).tobytes() for part in start)).hexdigest()
@@ -139,7 +154,7 @@ def _run(
     session: Session,
     options: FitOptions,
     starts: list[Start],
-    checkpoints: Checkpoints | None,
+    checkpoints: Checkpoints,
     saved: Saved | None,
 ) -> list[xr.Dataset]:
     sketch = _sketch(session, options, resumed=saved is not None)
@@ -155,7 +170,7 @@ def _iterated(
     session: Session,
     options: FitOptions,
     starts: list[Start],
-    checkpoints: Checkpoints | None,
+    checkpoints: Checkpoints,
     saved: Saved | None,
     sketch: Sketch | None,
 ) -> dict[str, Model]:
@@ -170,9 +185,8 @@ def _iterated(
         operator.reads += saved.reads
     else:
         models = _begun(session, chosen, begins, sketch)
-    if checkpoints is not None:
-        checkpoints.reads = lambda: operator.reads
-        checkpoints.begin(saved.iteration if saved else 0, session.seconds)
+    checkpoints.reads = lambda: operator.reads
+    checkpoints.begin(saved.iteration if saved else 0, session.seconds)
     if options.run.exact:
         session.iterate(models, snapshot=checkpoints)
     else:

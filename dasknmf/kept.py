@@ -52,6 +52,8 @@ class KeptBatches:
         self.folder, self.stage, self.identity, self.resume = os.fspath(folder), stage, identity, resume
         self.storage_options = storage_options
         self._batches: Sequence[Batch] = ()
+        #: Places written by this run, which are read when it begins again after a loss.
+        self.written: set[str] = set()
         require_folder(folder)
         if not is_remote(folder):
             if local_path(folder).is_file():
@@ -62,10 +64,9 @@ class KeptBatches:
     def read(self, batches: Sequence[Batch]) -> Iterator[tuple[int, list[Model]]]:
         """Yield the number and the models of each batch that is there."""
         self._batches = batches
-        if not self.resume:
-            return
         for number, batch in enumerate(batches):
-            saved = self._place(number).read()
+            place = self._place(number)
+            saved = place.read() if self.resume or place.location in self.written else None
             if saved is not None:
                 yield number, [restored(*pair) for pair in zip(batch.models, saved.models, strict=True)]
 
@@ -73,9 +74,13 @@ class KeptBatches:
         """Keep a batch."""
         self._place(number).save(models, models[0].state.iteration, 0.0)
 
+    def reached(self) -> str:
+        """Return what a run goes on from when its cluster is lost."""
+        return f"{len(self.written)} batch(es) that are kept" if self.written else ""
+
     def _place(self, number: int) -> Checkpoints:
         names = [model.name for model in self._batches[number].models]
-        return Checkpoints(
+        made = Checkpoints(
             f"{self.folder}/{self.stage}-{number:05d}",
             {**self.identity, "stage": self.stage, "batch": names},
             every_seconds=None,
@@ -83,3 +88,5 @@ class KeptBatches:
             listener=silent,
             storage_options=self.storage_options,
         )
+        made.written = self.written
+        return made

@@ -46,6 +46,7 @@ def nmf(
     resume: bool = False,
     storage_options: StorageOptions | None = None,
     progress: Listener = silent,
+    patience: float = 600.0,
     **options: Any,
 ) -> xr.Dataset:
     """Factorize a gene network, A ≈ WH, without holding it in memory.
@@ -94,6 +95,9 @@ def nmf(
         Options of the fsspec file system of URLs.
     progress : callable, optional
         Receives :mod:`dasknmf.events`; :class:`dasknmf.progress.LogLines` writes them to the log.
+    patience : float
+        Seconds that a run waits for a worker, or for a cluster that was lost to come back; then it goes on from what it
+        has kept, to the same factors.
     **options
         Fields of :class:`dasknmf.options.ModelOptions` and :class:`dasknmf.options.RunOptions`,
         and parameters of some solvers, see :data:`dasknmf.parameters.PARAMETERS`: ``l1_W, l1_H, l2_W, l2_H,
@@ -141,6 +145,7 @@ def nmf(
         resume=resume,
         storage_options=storage_options,
         progress=progress,
+        patience=patience,
     )
     starts = [(W, H) if given else None]
     return fit_models(

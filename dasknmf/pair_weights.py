@@ -122,6 +122,7 @@ class PairWeights:
             grid,
             _planned(known, sizes, others),
             smallest=SMALLEST_DENSE_GROUP if known.absent is None else SMALLEST_SPARSE_GROUP,
+            parts=executor.parts,
         )
         in_memory = any(given is not None and given.network is None for given in (network, self.given))
         operator = WeightedSweep(

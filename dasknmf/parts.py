@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import zipfile
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasknmf.storage import Location, StorageOptions
+
+logger = logging.getLogger("dasknmf")
 
 #: Of the files; a part of another version is not read.
 VERSION = 1
@@ -79,6 +82,8 @@ class KeptParts:
         # as it comes back from a file
         self.identity = json.loads(json.dumps(identity))
         self.resume = resume
+        #: Names of parts written by this run, which are read when it begins again after a loss.
+        self.written: set[str] = set()
         self.storage_options = read_storage_options() if storage_options is None else storage_options
         if self.folder is None:
             return
@@ -111,7 +116,7 @@ class KeptParts:
         FormatError
             If it is damaged, or of another run.
         """
-        if self.folder is None or not self.resume:
+        if self.folder is None or not (self.resume or name in self.written):
             return None
         place = self._place(name)
         if not exists(place, storage_options=self.storage_options):
@@ -132,11 +137,9 @@ class KeptParts:
     def put(
         self, name: str, content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None
     ) -> None:
-        """Keep a part: plain values, and arrays of numbers."""
+        """Keep a part: plain values, and arrays of numbers; where that cannot be written, the analysis goes on."""
         if self.folder is None:
             return
-        if not is_remote(self.folder):
-            local_path(self.folder).mkdir(exist_ok=True)
         whole = {"version": VERSION, "identity": self.identity, "content": dict(content)}
         buffer = io.BytesIO()
         np.savez(
@@ -145,7 +148,22 @@ class KeptParts:
             **{f"array/{key}": np.asarray(value) for key, value in (arrays or {}).items()},
             content=np.frombuffer(json.dumps(whole).encode(), dtype=np.uint8),
         )
-        write_whole(self._place(name), buffer.getbuffer(), storage_options=self.storage_options)
+        try:
+            if not is_remote(self.folder):
+                local_path(self.folder).mkdir(exist_ok=True)
+            write_whole(self._place(name), buffer.getbuffer(), storage_options=self.storage_options)
+        except OSError as error:
+            logger.warning(
+                "%s was not kept (%s); the analysis goes on, and would do this part again with --resume",
+                self._place(name),
+                error.strerror or error,
+            )
+        else:
+            self.written.add(name)
+
+    def reached(self) -> str:
+        """Return what a run goes on from when its cluster is lost."""
+        return f"{len(self.written)} part(s) that are kept" if self.written else ""
 
     def remove(self) -> None:
         """Remove all parts: the analysis is done and saved."""

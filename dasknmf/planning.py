@@ -1,19 +1,15 @@
-"""Whether a run fits, before anything runs, and giving back its memory when it is over."""
+"""Whether a run fits, before anything runs."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from distributed.system import MEMORY_LIMIT
 
-from dasknmf.engine.cache import forget
 from dasknmf.engine.memory import USABLE, Projection, check_memory, project
-from dasknmf.errors import DasknmfError
-from dasknmf.network.opened import forget_opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from dasknmf.engine.executor import Executor
     from dasknmf.engine.sweep import Sweep
@@ -65,19 +61,3 @@ def plan_run(
     # half of what is left stays free: other programs, and what no projection sees
     operator.keep_tiles((usable - projection.process_bytes) // 2)
     return operator, projection
-
-
-@contextmanager
-def forgetting(executor: Executor) -> Iterator[None]:
-    """Give back the memory of processes that ran tasks, when the run is over."""
-    try:
-        yield
-    finally:
-        # of a cluster that is lost there is nothing to forget, and the error that says so must not be hidden
-        with suppress(DasknmfError):
-            executor.everywhere(_forget)
-
-
-def _forget() -> None:
-    forget()
-    forget_opened()

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from dasknmf.events import (
     ChainAdvanced,
+    CheckpointFailed,
     CheckpointWritten,
+    ClusterLost,
+    Fault,
+    GroupsCut,
     IterationEnded,
     LevelEnded,
     ModelEnded,
@@ -21,6 +25,7 @@ from dasknmf.events import (
     SetsSampled,
     SketchSwept,
     StageAdvanced,
+    Waiting,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +44,19 @@ _FREQUENT = IterationEnded | ModelsFitted | SketchSwept | ChainAdvanced | SetsSa
 
 
 def silent(event: Event) -> None:
-    """Ignore an event."""
+    """Ignore an event, unless it is a fault: a run that stands still says why, whoever listens."""
+    if isinstance(event, Fault):
+        logger.warning(describe(event))
+
+
+def faults_of(listener: Listener) -> Listener:
+    """Return a listener that hears of faults alone."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Fault):
+            listener(event)
+
+    return listen
 
 
 class LogLines:
@@ -55,7 +72,7 @@ class LogLines:
             if now - self._last < LOG_EVERY:
                 return
             self._last = now
-        logger.info(describe(event))
+        logger.log(logging.WARNING if isinstance(event, Fault) else logging.INFO, describe(event))
 
 
 def describe(event: Event) -> str:
@@ -114,10 +131,28 @@ def describe(event: Event) -> str:
             )
         case CheckpointWritten():
             return f"checkpoint after iteration {event.iteration}: {event.location} ({event.seconds:.2f} s)"
+        case CheckpointFailed() | Waiting() | ClusterLost() | GroupsCut():
+            return _fault(event)
         case ModelEnded():
             return f"{event.name}: {event.stop_reason} after {event.iteration} iterations"
         case RunEnded():
             return f"done: {event.reads} reads of A, {rate(event):.2f} GB/s, {event.seconds:.1f} s"
+
+
+def _fault(event: Fault) -> str:
+    match event:
+        case CheckpointFailed():
+            return (
+                f"the checkpoint after iteration {event.iteration} was not written to {event.location} "
+                f"({event.reason}); the one before is whole, and it is tried again when the next is due"
+            )
+        case Waiting():
+            bound = f" of {event.patience:.0f} s" if math.isfinite(event.patience) else ""
+            return f"waiting for {event.what}, {event.seconds:.0f} s{bound}"
+        case ClusterLost():
+            return f"{event.reason}; goes on from {event.reached} when there is one again"
+        case GroupsCut():
+            return f"{event.reason}; tried once more with groups of tiles of 1/{event.parts} the size"
 
 
 def captured(event: SketchSwept) -> str:

@@ -43,7 +43,8 @@ class Session:
     """A network, opened for a run on an executor.
 
     ``before`` is the seconds spent before, by the run that is resumed; ``beside`` is where direct methods keep what is
-    half done, to go on from if ``resume``; ``memory`` what one process was forecast to take, in bytes.
+    half done, to go on from if ``resume``, or if this run has ``written`` it; ``memory`` what one process was forecast to
+    take, in bytes.
     """
 
     given: Given
@@ -55,6 +56,7 @@ class Session:
     before: float = 0.0
     beside: str | None = None
     resume: bool = False
+    written: set[str] = field(default_factory=set)
     storage_options: StorageOptions | None = None
     memory: int = 0
     began: float = field(default_factory=time.perf_counter)

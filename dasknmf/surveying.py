@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dasknmf.analysis.agreement import agreement
 from dasknmf.analysis.held_out import HeldOutCurve, held_out_curve
-from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.cluster import on_cluster, parse_memory
 from dasknmf.engine.mask import draw_mask
 from dasknmf.errors import InputError
 from dasknmf.events import RunEnded, RunStarted
@@ -18,7 +18,7 @@ from dasknmf.matrices import as_matrix
 from dasknmf.model import balance
 from dasknmf.options import RunOptions
 from dasknmf.parameters import PARAMETERS, PENALTIES
-from dasknmf.planning import forgetting, plan_run
+from dasknmf.planning import plan_run
 from dasknmf.solvers import row_arrays
 from dasknmf.stages import Session
 from dasknmf.survey_dataset import Found, survey_dataset
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from dasknmf.engine.executor import Executor
     from dasknmf.engine.mask import Mask
+    from dasknmf.matrices import Given
     from dasknmf.model import Model
     from dasknmf.solvers.face import Rows
 
@@ -126,77 +128,94 @@ def _split(
 def run_survey(network: Any, options: SurveyOptions, run: RunOptions, execution: Execution) -> xr.Dataset:
     """Do a survey; see :func:`survey`."""
     given = as_matrix(network, storage_options=execution.storage_options)
-    models = options.models(options.restarts)
-    given.check_start(models[-1], None)
-    limit = parse_memory(execution.memory_limit)
+    given.check_start(options.models(options.restarts)[-1], None)
     n = len(given.genes)
     mask = draw_mask(n, share=options.held_out, seed=options.seed) if options.held_out else None
-    with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
-        ranks = [model.n_components for model in models]
-        operator, projection = plan_run(
-            given, ranks, executor, limit, spaces=2 if mask else 1, row_arrays=row_arrays([options.solver])
-        )
-        session = Session(
-            given,
-            operator,
-            executor,
-            run,
-            listener=execution.progress,
-            keep_sketch=execution.keep_sketch,
-            memory=projection.process_bytes,
-        )
-        execution.progress(
-            RunStarted(
-                genes=n,
-                models=len(models),
-                columns=sum(ranks),
-                groups=len(operator.plan.groups),
-                bytes_per_sweep=operator.plan.weight,
-                memory=projection.process_bytes,
-                max_iter=run.polish,
-            )
-        )
-        with forgetting(executor):
-            found = _stages(session, options, execution, mask)
-        reads = operator.reads
-        execution.progress(RunEnded(session.seconds, reads, reads * operator.plan.weight))
-    if execution.checkpoint is not None and not execution.keep_checkpoint:
-        from dasknmf.storage import remove
+    kept = _kept(given, options, run, execution)
 
-        remove(execution.checkpoint, storage_options=execution.storage_options)
-    return survey_dataset(options, session, found, mask)
+    def work(executor: Executor) -> xr.Dataset:
+        session = _opened(given, options, run, execution, executor, spaces=2 if mask else 1)
+        found = _stages(session, options, kept, mask)
+        reads = session.operator.reads
+        execution.progress(RunEnded(session.seconds, reads, reads * session.operator.plan.weight))
+        return survey_dataset(options, session, found, mask)
+
+    return on_cluster(
+        execution, work, reached=lambda: " and ".join(filter(None, (one.reached() for one in kept.values())))
+    )
 
 
-def _stages(session: Session, options: SurveyOptions, execution: Execution, mask: Mask | None) -> Found:
-    """Sketch, fit on the sketches, iterate on A, and compute errors; each says what it reads."""
-    largest = options.n_components[-1]
-    sketch, *hidden = session.sketches(largest, mask)
-    identity = {
-        "checksum": session.given.checksum,
-        "survey": options.as_dict(),
-        "run": vars(session.run),
-    }
-
-    def kept(stage: str) -> KeptBatches | None:
-        if execution.checkpoint is None:
-            return None
-        return KeptBatches(
+def _kept(
+    given: Given, options: SurveyOptions, run: RunOptions, execution: Execution
+) -> dict[str, KeptBatches]:
+    """Return where batches are kept, by stage; nothing where there is no checkpoint."""
+    if execution.checkpoint is None:
+        return {}
+    identity = {"checksum": given.checksum, "survey": options.as_dict(), "run": vars(run)}
+    return {
+        stage: KeptBatches(
             execution.checkpoint,
             stage,
             identity,
             resume=execution.resume,
             storage_options=execution.storage_options,
         )
+        for stage in ("fits", "held-out")
+    }
 
+
+def _opened(
+    given: Given,
+    options: SurveyOptions,
+    run: RunOptions,
+    execution: Execution,
+    executor: Executor,
+    *,
+    spaces: int,
+) -> Session:
+    """Open the network for a survey that fits."""
+    ranks = [model.n_components for model in options.models(options.restarts)]
+    limit = parse_memory(execution.memory_limit)
+    operator, projection = plan_run(
+        given, ranks, executor, limit, spaces=spaces, row_arrays=row_arrays([options.solver])
+    )
+    execution.progress(
+        RunStarted(
+            genes=operator.n,
+            models=len(ranks),
+            columns=sum(ranks),
+            groups=len(operator.plan.groups),
+            bytes_per_sweep=operator.plan.weight,
+            memory=projection.process_bytes,
+            max_iter=run.polish,
+        )
+    )
+    return Session(
+        given,
+        operator,
+        executor,
+        run,
+        listener=execution.progress,
+        keep_sketch=execution.keep_sketch,
+        memory=projection.process_bytes,
+    )
+
+
+def _stages(
+    session: Session, options: SurveyOptions, kept: dict[str, KeptBatches], mask: Mask | None
+) -> Found:
+    """Sketch, fit on the sketches, iterate on A, and compute errors; each says what it reads."""
+    largest = options.n_components[-1]
+    sketch, *hidden = session.sketches(largest, mask)
     chosen = options.models(options.restarts)
     models = session.fit_on_sketch(
-        sketch, chosen, [None] * len(chosen), chain=options.warm_start, kept=kept("fits")
+        sketch, chosen, [None] * len(chosen), chain=options.warm_start, kept=kept.get("fits")
     )
     unseen: list[Model] = []
     if mask is not None:
         # seeds of their own: nothing is shared with the fits that have seen all
         others = options.models(options.held_out_restarts, first=options.restarts)
-        hiding = session.fit_on_sketch(hidden[0], others, [None] * len(others), kept=kept("held-out"))
+        hiding = session.fit_on_sketch(hidden[0], others, [None] * len(others), kept=kept.get("held-out"))
         # of each rank the fit that fits best what it has seen is judged
         unseen = [
             min(group, key=lambda model: model.objective[-1])

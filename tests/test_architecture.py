@@ -16,16 +16,16 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 
 #: From the ground up; a room imports only from rooms below it, or from itself.
 FLOORS = [
-    {"errors", "blas", "compiling", "aside"},
+    {"errors", "blas", "compiling", "aside", "events"},
     {"storage"},
-    {"whole_file"},
+    {"whole_file", "lock"},
     {"network"},
     {"generated"},
     {"engine"},
     {"cluster"},
     {"solvers"},
     {"parameters"},
-    {"options", "catalogue", "events", "panels", "model", "unseen"},
+    {"options", "catalogue", "panels", "model", "unseen"},
     {"driver", "progress", "sketching", "mixed", "survey_options"},
     {"checkpoint", "results", "matrices", "exact", "sketched", "execution"},
     {"pair_weights"},

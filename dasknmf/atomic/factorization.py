@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from dasknmf.atomic.fitting import FitOptions, fit_data
 from dasknmf.atomic.given import as_given
 from dasknmf.atomic.keeping import keeping_of
-from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.cluster import on_cluster, parse_memory
+from dasknmf.execution import Execution
 from dasknmf.progress import silent
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+    from dasknmf.engine.executor import Executor
     from dasknmf.events import Listener
     from dasknmf.storage import Location, StorageOptions
 
@@ -39,6 +41,7 @@ def cogaps(
     resume: bool = False,
     storage_options: StorageOptions | None = None,
     progress: Listener = silent,
+    patience: float = 600.0,
 ) -> xr.Dataset:
     """Factorize non-negative data, D ≈ WH, by CoGAPS: a Gibbs sampler of sparse non-negative W and H.
 
@@ -78,6 +81,8 @@ def cogaps(
     progress : callable, optional
         Receives :class:`dasknmf.events.ChainAdvanced`, about once a second, or
         :class:`dasknmf.events.SetsSampled`.
+    patience : float
+        Seconds that it waits for a worker, or for a cluster that was lost to come back.
 
     Returns
     -------
@@ -128,8 +133,18 @@ def cogaps(
         storage_options=storage_options,
         listener=progress,
     )
+    execution = Execution(
+        scheduler=scheduler,
+        workers=workers,
+        memory_limit=memory_limit,
+        checkpoint=checkpoint,
+        storage_options=storage_options,
+        progress=progress,
+        patience=patience,
+    )
     limit = parse_memory(memory_limit)
-    with executor_for(scheduler, workers=workers, memory_limit=limit) as executor:
-        fit = fit_data(given, options, executor, fixed=fixed, sets=sets, keeping=keeping, memory_limit=limit)
-    keeping.remove()
-    return fit
+
+    def work(executor: Executor) -> xr.Dataset:
+        return fit_data(given, options, executor, fixed=fixed, sets=sets, keeping=keeping, memory_limit=limit)
+
+    return on_cluster(execution, work, reached=keeping.reached)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from dasknmf.checkpoint import Checkpoints
 from dasknmf.errors import InputError
-from dasknmf.progress import silent
+from dasknmf.progress import faults_of, silent
 from dasknmf.storage import is_remote, local_path, remove, require_folder
 
 if TYPE_CHECKING:
+    from dasknmf.checkpoint import Saved
     from dasknmf.events import Listener
     from dasknmf.storage import Location, StorageOptions
 
@@ -36,6 +37,8 @@ class Keeping:
         Read what is there.
     storage_options : dict, optional
         Of a URL.
+    written : set of str
+        Places that this run has written.
     """
 
     listener: Listener = silent
@@ -46,19 +49,33 @@ class Keeping:
     every_iterations: int | None = None
     resume: bool = False
     storage_options: StorageOptions | None = None
+    written: set[str] = field(default_factory=set)
 
     def place(self, name: str) -> Checkpoints | None:
         """Return the place of the chain of this name."""
         if self.location is None:
             return None
-        return Checkpoints(
+        made = Checkpoints(
             f"{self.location}/{name}" if self.many else self.location,
             {**self.identity, "chain": name},
             every_seconds=self.every_seconds,
             every_iterations=self.every_iterations,
-            listener=silent if self.many else self.listener,
+            listener=faults_of(self.listener) if self.many else self.listener,
             storage_options=self.storage_options,
         )
+        made.written = self.written
+        return made
+
+    def saved(self, name: str) -> Saved | None:
+        """Return what was kept of the chain of this name, to be read: when resuming, or if this run has written it."""
+        place = self.place(name)
+        if place is None or not (self.resume or place.location in self.written):
+            return None
+        return place.read()
+
+    def reached(self) -> str:
+        """Return what a run goes on from when its cluster is lost."""
+        return f"{len(self.written)} part(s) that are kept" if self.written else ""
 
     def remove(self) -> None:
         """Remove what was kept: the run is done."""
@@ -76,6 +93,7 @@ def keeping_of(
     resume: bool,
     storage_options: StorageOptions | None,
     listener: Listener,
+    written: set[str] | None = None,
 ) -> Keeping:
     """Return what is kept where; a place that cannot be written to is refused now.
 
@@ -94,6 +112,16 @@ def keeping_of(
                 msg = f"checkpoint {where} is a file; sets are kept in a folder: name another place"
                 raise InputError(msg)
             local_path(where).mkdir(exist_ok=True)
-    made = Keeping(listener, where, identity, many, every_seconds, every_iterations, resume, storage_options)
+    made = Keeping(
+        listener,
+        where,
+        identity,
+        many,
+        every_seconds,
+        every_iterations,
+        resume,
+        storage_options,
+        set() if written is None else written,
+    )
     made.place("chain")
     return made

@@ -64,6 +64,7 @@ def _one(session: Session, model: ModelOptions) -> Decomposition:
         resume=session.resume,
         storage_options=session.storage_options,
         listener=session.listener,
+        written=session.written,
     )
     fit = fit_data(given, options, session.executor, sets=sets, keeping=keeping)
     keeping.remove()

@@ -48,7 +48,7 @@ def run_chain(
     keeping = keeping or Keeping()
     checkpoints = keeping.place("chain")
     state, before = begin(shape, options, held), 0.0
-    saved = checkpoints.read() if checkpoints and keeping.resume else None
+    saved = keeping.saved("chain")
     if saved is not None:
         state, before = restored(saved.models[0]), saved.seconds
     began = time.perf_counter() - before
@@ -117,8 +117,7 @@ def run_sets(
     began = time.perf_counter()
     states: dict[int, ChainState] = {}
     for number in range(len(strips)):
-        place = keeping.place(f"{stage}-{number:05d}") if keeping.resume else None
-        saved = place.read() if place is not None else None
+        saved = keeping.saved(f"{stage}-{number:05d}")
         if saved is not None:
             states[number] = restored(saved.models[0])
     there = len(states)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import time
 import uuid
 from collections import Counter
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, suppress
 from dataclasses import fields, is_dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
@@ -15,19 +17,24 @@ import numpy as np
 from dasknmf.blas import one_blas_thread
 from dasknmf.engine.executor import Capacity, Handle
 from dasknmf.engine.kernels import sum_in_order
-from dasknmf.errors import ClusterError, InputError
+from dasknmf.engine.watching import Watch
+from dasknmf.errors import ClusterError, KilledWorkerError, LostClusterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from distributed import Client
     from numpy.typing import DTypeLike
 
+    from dasknmf.events import Event, Listener
+
 #: Up to this size, in bytes, a part of a result travels with its siblings: that costs less than a task to
 #: take it out, some 1 ms of the scheduler.
 SMALL_PART = 2**22
-#: Seconds in which the first worker of a cluster that is starting up must come.
-FIRST_WORKER = 60.0
+#: Seconds that a run waits for a worker, unless it is told otherwise.
+PATIENCE = 600.0
+#: Seconds in which each worker process must have done what every one of them is asked to; it is a trifle.
+EVERYWHERE = 30.0
 
 
 class Distributed:
@@ -37,12 +44,22 @@ class Distributed:
     ----------
     client : distributed.Client
         Connected to the cluster; it is not closed here.
+
+    Attributes
+    ----------
+    listener : callable
+        Receives :class:`dasknmf.events.Waiting`.
+    patience : float
+        Seconds that it waits for a worker, or for an answer of the scheduler.
     """
 
     local = False
+    parts = 1
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.listener: Listener = _ignore
+        self.patience = PATIENCE
         self._held = ExitStack()
 
     @property
@@ -50,14 +67,7 @@ class Distributed:
         """The workers the scheduler knows now; memory is that of the smallest."""
         from distributed.system import MEMORY_LIMIT
 
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        if not workers:
-            try:
-                self.client.wait_for_workers(1, timeout=FIRST_WORKER)
-            except TimeoutError as error:
-                msg = f"no worker came to the Dask cluster in {FIRST_WORKER:.0f} s; start some: dask worker ADDRESS"
-                raise InputError(msg) from error
-            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+        workers = self._workers()
         # a worker without a limit shares its machine with the others there
         beside = Counter(worker["host"] for worker in workers)
         memory = min(
@@ -65,6 +75,34 @@ class Distributed:
         )
         threads = max(int(worker["nthreads"]) for worker in workers)
         return Capacity(len(workers), threads, memory, local=False)
+
+    def _workers(self) -> list[dict[str, Any]]:
+        """Return what the scheduler knows of its workers, as soon as it has one."""
+        watch = self._watch("workers")
+        scheduler: Any = self.client.scheduler
+        told = time.monotonic()
+        while True:
+            info = self._until(watch, lambda: scheduler.identity(n_workers=-1))
+            if info["workers"]:
+                return list(info["workers"].values())
+            time.sleep(0.2)
+            if time.monotonic() - told >= watch.every:
+                told = time.monotonic()
+                watch.without_worker(answers=True)
+
+    def _watch(self, what: str, left: Callable[[], int] = lambda: 1) -> Watch:
+        return Watch(self.client, self.listener, self.patience, what=what, left=left)
+
+    def _until(self, watch: Watch, make: Callable[[], Awaitable[Any]], handles: Sequence[Handle] = ()) -> Any:
+        """Return what is awaited, or raise what went wrong: in a task, or with the cluster."""
+        good, value = watch.result(make)
+        if good:
+            return value
+        # what a task raised is its own, also a time-out or a lost connection, such as to an object store
+        of_task = any(getattr(handle, "status", "") == "error" for handle in handles)
+        if not of_task and self.client.status in ("closing", "closed"):
+            value = TimeoutError(str(value))
+        raise _error_of(value, of_task=of_task)
 
     def __enter__(self) -> Self:
         # the small algebra of the client must give the bits it gives under Threads
@@ -91,8 +129,10 @@ class Distributed:
             return []
         token = uuid.uuid4().hex
         keys = [f"{label}-{token}-{row}" for row in range(rows)]
-        with _lost_cluster():
+        try:
             return list(self.client.map(partial(_quiet, function), *columns, key=keys, pure=False))
+        except Exception as error:
+            raise _error_of(error, of_task=False) from error
 
     def stream(self, function: Callable[..., Any], *columns: Sequence[Any], label: str) -> Iterator[Any]:
         """Submit one task per row of ``columns``, and gather what they return one by one."""
@@ -134,36 +174,47 @@ class Distributed:
 
     def get(self, handles: Sequence[Handle]) -> list[Any]:
         """Gather the values."""
-        with _lost_cluster():
-            return list(self.client.gather(list(handles)))
+        wanted = list(handles)
+        label = str(getattr(wanted[0], "key", "")).rsplit("-", 2)[0] if wanted else ""
+        watch = self._watch(label, lambda: sum(getattr(one, "status", "") == "pending" for one in wanted))
+        return list(self._until(watch, lambda: self.client.gather(wanted, asynchronous=True), wanted))
 
     def everywhere(self, function: Callable[[], Any]) -> None:
-        """Call ``function`` in each worker process."""
-        with _lost_cluster():
-            self.client.run(function)
+        """Call ``function`` in each worker process; one that does not answer in half a minute is an error."""
+        import asyncio
+
+        # on its loop a client gives what can be awaited
+        self._until(
+            self._watch("everywhere"), lambda: asyncio.wait_for(self.client.run(function), EVERYWHERE)
+        )
 
 
-@contextmanager
-def _lost_cluster() -> Iterator[None]:
-    """Turn what Dask raises when a scheduler or all its workers are gone into one error with its remedy."""
+def _ignore(event: Event) -> None:
+    """Tell nobody."""
+
+
+def _error_of(error: Exception, *, of_task: bool) -> Exception:
+    """Return what to raise for what Dask raised: of a lost cluster or a killed worker, one error with its remedy."""
+    import distributed.client
     from distributed import KilledWorker
-    from distributed.client import FutureCancelledError
     from distributed.comm.core import CommClosedError
 
-    try:
-        yield
-    except KilledWorker as error:
+    if isinstance(error, KilledWorker):
         msg = (
             f"a task ended its worker several times ({error.task}), most likely for want of memory; give the workers "
-            "more, or fit fewer models or components at once"
+            "more (dask worker --memory-limit, or --memory-limit here for those of --scheduler local), or fit fewer "
+            "models or components at once"
         )
-        raise ClusterError(msg) from error
-    except (FutureCancelledError, CommClosedError, TimeoutError) as error:
-        msg = (
-            f"the Dask cluster was lost ({type(error).__name__}); start it again, and go on from the last checkpoint "
-            "with --resume (resume=True)"
-        )
-        raise ClusterError(msg) from error
+        return _caused(KilledWorkerError(msg), error)
+    closed = getattr(distributed.client, "ClosedClientError", CommClosedError)
+    if of_task or not isinstance(error, (CancelledError, CommClosedError, closed, TimeoutError, OSError)):
+        return error
+    return _caused(LostClusterError(f"the Dask cluster was lost ({type(error).__name__})"), error)
+
+
+def _caused(made: ClusterError, cause: Exception) -> ClusterError:
+    made.__cause__ = cause
+    return made
 
 
 def _sum_places(

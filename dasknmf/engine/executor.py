@@ -42,6 +42,8 @@ class Executor(Protocol):
 
     #: True where tasks run in this process.
     local: bool
+    #: By how much groups of tiles are smaller than usual: 1, unless workers were ended for want of memory.
+    parts: int
 
     @property
     def capacity(self) -> Capacity:
@@ -100,6 +102,7 @@ class Threads:
     """
 
     local = True
+    parts = 1
 
     def __init__(self, workers: int | None = None, *, memory: int | None = None) -> None:
         self.workers = workers or CPU_COUNT

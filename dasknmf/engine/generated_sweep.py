@@ -51,7 +51,7 @@ class GeneratedSweep(Sweep):
         smallest = SMALLEST_SPARSE_GROUP if network.sparse else SMALLEST_DENSE_GROUP
         super().__init__(
             executor.put([network.source], label="matrix")[0],
-            make_plan(network.grid, network.tile_weights, smallest=smallest),
+            make_plan(network.grid, network.tile_weights, smallest=smallest, parts=executor.parts),
             executor,
             sum_of_squares=float("nan"),
             total=float("nan"),

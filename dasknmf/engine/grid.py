@@ -135,7 +135,9 @@ class Plan:
         return sum(group.weight for group in self.groups)
 
 
-def make_plan(grid: Grid, weights: NDArray[np.int64], *, smallest: int = SMALLEST_DENSE_GROUP) -> Plan:
+def make_plan(
+    grid: Grid, weights: NDArray[np.int64], *, smallest: int = SMALLEST_DENSE_GROUP, parts: int = 1
+) -> Plan:
     """Cut the triangle into groups by halving, until each is light enough or a single tile.
 
     Parameters
@@ -146,6 +148,8 @@ def make_plan(grid: Grid, weights: NDArray[np.int64], *, smallest: int = SMALLES
         Bytes of each tile, in the order of :meth:`Grid.index`; tiles of weight 0 are not read.
     smallest : int
         Bytes below which a group is not cut further, if it may be cut at all.
+    parts : int
+        Make groups, and row panels, of about 1/parts the size, for workers that could not hold them.
 
     Returns
     -------
@@ -158,7 +162,7 @@ def make_plan(grid: Grid, weights: NDArray[np.int64], *, smallest: int = SMALLES
     (10, (0, 1, 2, 3, 4))
     """
     total = int(weights.sum())
-    target = max(total // MOST_GROUPS, min(LARGEST_GROUP, max(smallest, total // FEWEST_GROUPS)))
+    target = max(total // MOST_GROUPS, min(LARGEST_GROUP, max(smallest, total // FEWEST_GROUPS))) // parts
     p = grid.panels
     square = np.zeros((p + 1, p + 1), dtype=np.int64)
     square[1:, 1:][np.triu_indices(p)] = weights
@@ -184,7 +188,7 @@ def make_plan(grid: Grid, weights: NDArray[np.int64], *, smallest: int = SMALLES
 
     cut((0, p), (0, p))
     edges = sorted({0, p} | {edge for rows, columns, _ in blocks for edge in (*rows, *columns)})
-    cuts = _merged(edges, SMALL_PANEL // grid.tile)
+    cuts = _merged(edges, SMALL_PANEL // parts // grid.tile)
     spans = list(pairwise(cuts))
     groups = []
     for index, (rows, columns, weight) in enumerate(blocks):

@@ -136,7 +136,8 @@ def project(
     ]
     most = max(stages, key=_total)
     process = {**always, **most}
-    client = {"factors": 2 * factors, "vectors": vectors, "matrix": held}
+    # as panels, as they were gathered, and as they are held for a cluster that is lost
+    client = {"factors": 3 * factors, "vectors": vectors, "matrix": held}
     if capacity.local:
         # at the end: factors as they are, and as they are given back
         end = {**always, "factors": 2 * factors, "updates": updating}

@@ -129,7 +129,7 @@ class Sweep:
         smallest = SMALLEST_SPARSE_GROUP if header.layout == "sparse" else SMALLEST_DENSE_GROUP
         operator = cls(
             StoreSource(network.location, header.checksum, tuple(network.storage_options.items())),
-            make_plan(network.grid, network.tile_weights, smallest=smallest),
+            make_plan(network.grid, network.tile_weights, smallest=smallest, parts=executor.parts),
             executor,
             sum_of_squares=header.sum_of_squares,
             total=header.total,
@@ -156,7 +156,7 @@ class Sweep:
             smallest, values = SMALLEST_DENSE_GROUP, source.matrix
         return cls(
             executor.put([source], label="matrix")[0],
-            make_plan(source.grid, source.weights(), smallest=smallest),
+            make_plan(source.grid, source.weights(), smallest=smallest, parts=executor.parts),
             executor,
             sum_of_squares=sum_of_squares(values),
             total=float(values.sum(dtype=np.float64)),

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dasknmf.analysis.genes import loadings
-from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.cluster import on_cluster, parse_memory
 from dasknmf.errors import InputError
 from dasknmf.exact import sum_of_squares_of
 from dasknmf.execution import Execution
 from dasknmf.laboratory.stationarity import Stationarity, projected_gradients
 from dasknmf.matrices import as_matrix
 from dasknmf.options import RunOptions
-from dasknmf.planning import forgetting, plan_run
+from dasknmf.planning import plan_run
 from dasknmf.sketching import vectors_of
 from dasknmf.stages import Session
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dasknmf.analysis.matching import Factors
+    from dasknmf.engine.executor import Executor
     from dasknmf.matrices import Given
 
 #: Most columns of float64 multiplied in one read, unless two factors have more, and most bytes of them.
@@ -128,40 +129,42 @@ def network_facts(
     at_once = max(2 * k, min(COLUMNS, LARGEST // (8 * n)))
     limit = parse_memory(execution.memory_limit)
     run = RunOptions(diagonal=fit.attrs.get("diagonal", "keep"))
-    with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
+
+    def work(executor: Executor) -> NetworkFacts:
         # a column of float64 is two of float32
         columns = 2 * min(at_once, 2 * k + len(chosen))
-        ranks = [largest] * -(-columns // largest)
-        operator, _ = plan_run(given, ranks, executor, limit)
-        with forgetting(executor):
-            session = Session(
-                given,
-                operator,
-                executor,
-                run,
-                listener=execution.progress,
-                keep_sketch=execution.keep_sketch,
-                storage_options=execution.storage_options,
-            )
-            (sketch,) = session.sketches(largest)
-            products, between = _multiplied(session, model, chosen, at_once)
-            vectors = vectors_of(sketch, executor)
-    gauge = fit["gauge"].to_numpy() if "gauge" in fit else None
-    return NetworkFacts(
-        name=given.name,
-        checksum=given.checksum,
-        diagonal=session.diagonal,
-        sum_of_squares=sum_of_squares_of(operator, diagonal=session.diagonal),
-        values=sketch.values,
-        errors=sketch.residuals,
-        vectors=vectors,
-        captured=sketch.captured,
-        stationarity=projected_gradients(model, products, fit.attrs, gauge=gauge, diagonal=session.diagonal),
-        chosen=chosen,
-        between=between,
-        reads=operator.reads,
-        seconds=session.seconds,
-    )
+        operator, _ = plan_run(given, [largest] * -(-columns // largest), executor, limit)
+        session = Session(
+            given,
+            operator,
+            executor,
+            run,
+            listener=execution.progress,
+            keep_sketch=execution.keep_sketch,
+            storage_options=execution.storage_options,
+        )
+        (sketch,) = session.sketches(largest)
+        products, between = _multiplied(session, model, chosen, at_once)
+        gauge = fit["gauge"].to_numpy() if "gauge" in fit else None
+        return NetworkFacts(
+            name=given.name,
+            checksum=given.checksum,
+            diagonal=session.diagonal,
+            sum_of_squares=sum_of_squares_of(operator, diagonal=session.diagonal),
+            values=sketch.values,
+            errors=sketch.residuals,
+            vectors=vectors_of(sketch, executor),
+            captured=sketch.captured,
+            stationarity=projected_gradients(
+                model, products, fit.attrs, gauge=gauge, diagonal=session.diagonal
+            ),
+            chosen=chosen,
+            between=between,
+            reads=operator.reads,
+            seconds=session.seconds,
+        )
+
+    return on_cluster(replace(execution, checkpoint=None), work)
 
 
 def _checked(given: Given, fit: xr.Dataset, genes: Any) -> tuple[Factors, NDArray[np.intp]]:

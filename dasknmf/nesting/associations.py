@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.cluster import on_cluster, parse_memory
 from dasknmf.errors import InputError
 from dasknmf.events import RunEnded, RunStarted
 from dasknmf.execution import Execution, take_execution
+from dasknmf.kept import KeptBatches
 from dasknmf.matrices import as_matrix
 from dasknmf.nesting.dataset import nested_dataset
 from dasknmf.nesting.descent import FITS, descend
@@ -17,14 +18,15 @@ from dasknmf.nesting.zoom_run import run_zoom, zoom_options
 from dasknmf.options import RunOptions
 from dasknmf.parameters import PARAMETERS, PENALTIES
 from dasknmf.parts import KeptParts
-from dasknmf.planning import forgetting, plan_run
+from dasknmf.planning import plan_run
 from dasknmf.solvers import row_arrays
 from dasknmf.stages import Session
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from dasknmf.nesting.descent import Descent
+    from dasknmf.engine.executor import Executor
+    from dasknmf.matrices import Given
 
 #: Of a run, what nested associations do not have: fits are on the sketch, bounds are always there, the diagonal counts,
 #: and a level that ends by the clock would not be the same twice.
@@ -177,7 +179,6 @@ def run_nested(
     """Find nested associations; see :func:`nested`."""
     given = as_matrix(network, storage_options=execution.storage_options)
     given.check_start(options.model(options.n_components[0], 0), None)
-    limit = parse_memory(execution.memory_limit)
     identity = {"checksum": given.checksum, "nested": options.as_dict(), "run": vars(run)}
     kept = KeptParts(
         execution.checkpoint,
@@ -186,39 +187,54 @@ def run_nested(
         storage_options=execution.storage_options,
         beside=f"{FITS}-",
     )
-    with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
-        # beside a fit, the loadings of each branch
-        ranks = [
-            k for k in options.n_components for _ in range(options.restarts * (1 + len(options.branches)))
-        ]
-        operator, projection = plan_run(
-            given, ranks, executor, limit, row_arrays=row_arrays([options.solver])
+    batches = None
+    if execution.checkpoint is not None:
+        batches = KeptBatches(
+            execution.checkpoint,
+            FITS,
+            identity,
+            resume=execution.resume,
+            storage_options=execution.storage_options,
         )
-        session = Session(
-            given,
-            operator,
-            executor,
-            run,
-            listener=execution.progress,
-            keep_sketch=execution.keep_sketch,
-            memory=projection.process_bytes,
-        )
-        execution.progress(
-            RunStarted(
-                genes=operator.n,
-                models=len(options.n_components) * options.restarts,
-                columns=sum(ranks),
-                groups=len(operator.plan.groups),
-                bytes_per_sweep=operator.plan.weight,
-                memory=projection.process_bytes,
-                max_iter=run.polish,
-            )
-        )
-        with forgetting(executor):
-            found: Descent = descend(session, options, kept, execution, identity)
+
+    def work(executor: Executor) -> xr.Dataset:
+        session = _opened(given, options, run, execution, executor)
+        found = descend(session, options, kept, batches)
         made = nested_dataset(options, session, found, reason=reason)
-        reads = operator.reads
-        execution.progress(RunEnded(session.seconds, reads, reads * operator.plan.weight))
-    if not execution.keep_checkpoint:
-        kept.remove()
-    return made
+        reads = session.operator.reads
+        execution.progress(RunEnded(session.seconds, reads, reads * session.operator.plan.weight))
+        return made
+
+    return on_cluster(
+        execution, work, reached=lambda: kept.reached() or (batches.reached() if batches else "")
+    )
+
+
+def _opened(
+    given: Given, options: NestedOptions, run: RunOptions, execution: Execution, executor: Executor
+) -> Session:
+    """Open the network for a run that fits."""
+    # beside a fit, the loadings of each branch
+    ranks = [k for k in options.n_components for _ in range(options.restarts * (1 + len(options.branches)))]
+    limit = parse_memory(execution.memory_limit)
+    operator, projection = plan_run(given, ranks, executor, limit, row_arrays=row_arrays([options.solver]))
+    execution.progress(
+        RunStarted(
+            genes=operator.n,
+            models=len(options.n_components) * options.restarts,
+            columns=sum(ranks),
+            groups=len(operator.plan.groups),
+            bytes_per_sweep=operator.plan.weight,
+            memory=projection.process_bytes,
+            max_iter=run.polish,
+        )
+    )
+    return Session(
+        given,
+        operator,
+        executor,
+        run,
+        listener=execution.progress,
+        keep_sketch=execution.keep_sketch,
+        memory=projection.process_bytes,
+    )

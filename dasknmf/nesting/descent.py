@@ -10,7 +10,6 @@ import numpy as np
 
 from dasknmf.events import LevelEnded, StageAdvanced
 from dasknmf.exact import exact_errors
-from dasknmf.kept import KeptBatches
 from dasknmf.model import balance
 from dasknmf.nesting.levels import Level, level_from, level_of, level_within, read_products
 from dasknmf.nesting.loadings import loadings_of
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dasknmf.execution import Execution
+    from dasknmf.kept import KeptBatches
     from dasknmf.model import Model
     from dasknmf.nesting.core import Core
     from dasknmf.nesting.options import NestedOptions
@@ -61,7 +60,7 @@ class Descent:
 
 
 def descend(
-    session: Session, options: NestedOptions, kept: KeptParts, execution: Execution, identity: dict[str, Any]
+    session: Session, options: NestedOptions, kept: KeptParts, batches: KeptBatches | None
 ) -> Descent:
     """Return all levels of all strands.
 
@@ -73,10 +72,8 @@ def descend(
         What is made.
     kept : KeptParts
         Where levels that are done are, and are put.
-    execution : Execution
-        Of which the checkpoint keeps the fits of A too.
-    identity : dict
-        What they depend on.
+    batches : KeptBatches, optional
+        The same for the fits of A.
     """
     operator = session.operator
     squares = operator.sum_of_squares
@@ -93,7 +90,7 @@ def descend(
             before = operator.reads
             arrays = {}
             if number == 0:
-                made, arrays = _begun(session, options, execution, identity)
+                made, arrays = _begun(session, options, batches)
             else:
                 made = _next(session, options, levels, cores[-1])
             kept.put(f"level-{number}", {"reads": operator.reads - before}, {**made.arrays(), **arrays})
@@ -105,21 +102,12 @@ def descend(
 
 
 def _begun(
-    session: Session, options: NestedOptions, execution: Execution, identity: dict[str, Any]
+    session: Session, options: NestedOptions, batches: KeptBatches | None
 ) -> tuple[Level, dict[str, NDArray[Any]]]:
     """Return the finest level, and what fits of A at the ranks of all levels are worth."""
     ranks, squares = options.n_components, session.operator.sum_of_squares
     sketch = session.sketches(ranks[0])[0]
     chosen = [options.model(k, restart) for k in ranks for restart in range(options.restarts)]
-    batches = None
-    if execution.checkpoint is not None:
-        batches = KeptBatches(
-            execution.checkpoint,
-            FITS,
-            identity,
-            resume=execution.resume,
-            storage_options=execution.storage_options,
-        )
     models = session.fit_on_sketch(sketch, chosen, [None] * len(chosen), kept=batches)
     session.polish(models)
     for model in models:

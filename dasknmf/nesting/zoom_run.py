@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from dasknmf.cluster import executor_for, parse_memory
+from dasknmf.cluster import on_cluster, parse_memory
 from dasknmf.engine.memory import USABLE, check_memory
 from dasknmf.errors import InputError
 from dasknmf.events import RunEnded, RunStarted
@@ -18,7 +18,7 @@ from dasknmf.nesting.zooming import BOUNDED, COLUMNS, zoom_in
 from dasknmf.options import RunOptions
 from dasknmf.parameters import PARAMETERS, PENALTIES
 from dasknmf.parts import KeptParts
-from dasknmf.planning import forgetting, plan_run
+from dasknmf.planning import plan_run
 from dasknmf.stages import Session
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def run_zoom(network: Any, options: ZoomOptions, run: RunOptions, execution: Exe
     kept = KeptParts(
         execution.checkpoint, identity, resume=execution.resume, storage_options=execution.storage_options
     )
-    with executor_for(execution.scheduler, workers=execution.workers, memory_limit=limit) as executor:
+
+    def work(executor: Executor) -> xr.Dataset:
         ranks = [max(BOUNDED, COLUMNS), *[options.n_components[0]] * options.restarts]
         spaces = SHARED if _bytes(given) > LARGEST else 1
         operator, projection = plan_run(given, ranks, executor, limit, spaces=spaces)
@@ -106,14 +107,13 @@ def run_zoom(network: Any, options: ZoomOptions, run: RunOptions, execution: Exe
                 max_iter=run.max_iter,
             )
         )
-        with forgetting(executor):
-            found = zoom_in(session, options, kept, budget, sparse=given.sparse)
-            made = zoom_dataset(session, options, found)
+        found = zoom_in(session, options, kept, budget, sparse=given.sparse)
+        made = zoom_dataset(session, options, found)
         reads = operator.reads
         execution.progress(RunEnded(session.seconds, reads, reads * operator.plan.weight))
-    if not execution.keep_checkpoint:
-        kept.remove()
-    return made
+        return made
+
+    return on_cluster(execution, work, reached=kept.reached)
 
 
 def _bytes(given: Given) -> int:

@@ -15,7 +15,6 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from tests.rigs.sessions import LOOK, Rig, children, command_of, rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.proof
 KILLS = 100 if os.environ.get("DASKNMF_PROOFS") == "long" else 12
@@ -200,8 +200,11 @@ class Chaos:
         return place
 
     def command(self, name: str, place: Path, where: str, *more: str, **killing: Any) -> Command:
-        of = {"threads": [], "local": ["--scheduler", "local", "--workers", "2"]}
-        given = of[where] if where in of else ["--scheduler", self.cluster.address]
+        if where == "cluster":
+            where = self.cluster.address
+        given = {"threads": [], "local": ["--scheduler", where, "--workers", "2"]}.get(
+            where, ["--scheduler", where]
+        )
         made = Command([*STAGES[name].arguments, *given, *more], place, mark=self.rig.mark, **killing)
         self.running.append(made)
         return made

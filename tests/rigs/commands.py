@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.rigs.sessions import LOOK, MARK
@@ -21,6 +20,7 @@ from tests.rigs.sessions import LOOK, MARK
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.context import ForkServerProcess
+    from pathlib import Path
 
 LIBRARIES = [
     *("numba", "numpy", "scipy.sparse.linalg", "pandas", "xarray", "zarr", "distributed"),

@@ -51,7 +51,7 @@ class LoopbackCluster:
 
     def _worker(self, number: int) -> Started:
         command = ["worker", self.address, "--host", "127.0.0.1", "--nthreads", "1", "--no-dashboard"]
-        scratch = ["--memory-limit", "1GB", "--local-directory", str(self.folder / f"scratch{number}")]
+        scratch = ["--memory-limit", "4GB", "--local-directory", str(self.folder / f"scratch{number}")]
         return self._dask(*command, *scratch, log=f"worker{number}.log")
 
     def _dask(self, *arguments: str, log: str) -> Started:
