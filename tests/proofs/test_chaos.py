@@ -119,7 +119,7 @@ def plan(seed: int) -> Iterator[Round]:
         victim = draw.choices(["client", "worker", "nanny", "scheduler"], weights=[64, 12, 12, 12])[0]
         if victim == "client":
             chosen = draw.choice(list(STAGES))
-            where = draw.choices(["threads", "local", "cluster"], weights=[8, 1, 1])[0]
+            where = draw.choices(["threads", "local", "cluster"], weights=[20, 1, 3])[0]
             if chosen not in CLUSTERED:
                 where = "threads"
         else:
@@ -432,8 +432,10 @@ def test_whatever_is_killed(tmp_path: Path) -> None:
         for number, one in enumerate(plan(SEED)):
             label = f"seed {SEED}, round {number}"
             print(f"{label}: {one}", flush=True)
+            began = time.monotonic()
             chaos.play(one, label)
             done = sum(chaos.tally.kills.values())
+            print(f"    {done} kills, {time.monotonic() - began:.1f} s {chaos.tally.wrong or ''}", flush=True)
             if done >= KILLS or number > 3 * KILLS:
                 break
         tally = chaos.tally
