@@ -9,6 +9,7 @@ from dasknmf.checkpoint import Checkpoints, restored
 from dasknmf.errors import InputError
 from dasknmf.progress import silent
 from dasknmf.storage import is_remote, local_path, require_folder
+from dasknmf.whole_file import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +60,7 @@ class KeptBatches:
             if local_path(folder).is_file():
                 msg = f"checkpoint {self.folder} is a file; a survey keeps a folder: name another place"
                 raise InputError(msg)
-            local_path(folder).mkdir(exist_ok=True)
+            make_folder(folder)
 
     def read(self, batches: Sequence[Batch]) -> Iterator[tuple[int, list[Model]]]:
         """Yield the number and the models of each batch that is there."""

@@ -14,6 +14,7 @@ from dasknmf.errors import FormatError, InputError
 from dasknmf.parameters import PARAMETERS
 from dasknmf.solvers import solver_of
 from dasknmf.storage import Location, StorageOptions, exists, open_store, publish, read_storage_options
+from dasknmf.whole_file import told_where
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -167,6 +168,8 @@ def save(
     ------
     InputError
         If the place is taken.
+    WriteError
+        If it cannot be written, such as on a full disk; nothing is left there.
 
     Examples
     --------
@@ -181,7 +184,10 @@ def save(
     import zarr
 
     options = read_storage_options() if storage_options is None else storage_options
-    with publish(location, overwrite=overwrite, storage_options=options) as place:
+    with (
+        told_where(location, needed=_bytes(fit)),
+        publish(location, overwrite=overwrite, storage_options=options) as place,
+    ):
         store = open_store(place, mode="a", storage_options=options)
         if isinstance(fit, xr.DataTree):
             fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False, write_inherited_coords=True)
@@ -189,6 +195,18 @@ def save(
             fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False)
         # last, so that a store written in place is known to be whole
         zarr.open_group(store, mode="a").attrs["complete"] = True
+
+
+def _bytes(fit: xr.Dataset | xr.DataTree) -> int:
+    """Return the bytes of a result before they are compressed, names as text of eight characters."""
+    import xarray as xr
+
+    nodes = fit.subtree if isinstance(fit, xr.DataTree) else [fit]
+    return sum(
+        values.size * (8 if values.dtype.kind == "O" else values.dtype.itemsize)
+        for node in nodes
+        for values in node.variables.values()
+    )
 
 
 def load(location: Location, *, storage_options: StorageOptions | None = None) -> Any:

@@ -84,7 +84,8 @@ def sketches_for(
             diagonal=diagonal or bool(matrix),
             on_sweep=tell,
         )
-    if found is None and place and network:
+    # that of groups of another size has other last bits, which no run should find there
+    if found is None and place and network and executor.parts == 1:
         _keep(made[0], place, network, executor)
     return made if found is None else [found, *made]
 

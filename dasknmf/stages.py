@@ -43,8 +43,8 @@ class Session:
     """A network, opened for a run on an executor.
 
     ``before`` is the seconds spent before, by the run that is resumed; ``beside`` is where direct methods keep what is
-    half done, to go on from if ``resume``, or if this run has ``written`` it; ``memory`` what one process was forecast to
-    take, in bytes.
+    half done, to go on from if ``resume``, or if this run has ``written`` it; ``memory`` what one process was forecast
+    to take, in bytes.
     """
 
     given: Given

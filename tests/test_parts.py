@@ -31,6 +31,14 @@ def test_a_name_may_be_that_of_an_argument_of_numpy(folder):
     assert sorted(parts.get("a")[1]) == ["content", "file"]
 
 
+def test_an_analysis_that_begins_again_reads_what_it_has_kept_itself(folder):
+    parts = KeptParts(folder, IDENTITY)
+    assert parts.reached() == ""
+    parts.put("a", {"defect": 0.5})
+    assert parts.get("a")[0] == {"defect": 0.5}
+    assert parts.reached() == "1 part(s) that are kept"
+
+
 def test_nothing_is_kept_or_read_unless_it_is_asked_for(folder):
     nowhere = KeptParts(None, IDENTITY, resume=True)
     nowhere.put("a", {})
@@ -39,7 +47,7 @@ def test_nothing_is_kept_or_read_unless_it_is_asked_for(folder):
     parts = KeptParts(folder, IDENTITY)
     assert not folder.exists()
     parts.put("a", {})
-    assert parts.get("a") is None
+    assert KeptParts(folder, IDENTITY).get("a") is None
     assert KeptParts(folder, IDENTITY, resume=True).get("b") is None
 
 

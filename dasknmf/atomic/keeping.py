@@ -10,6 +10,7 @@ from dasknmf.checkpoint import Checkpoints
 from dasknmf.errors import InputError
 from dasknmf.progress import faults_of, silent
 from dasknmf.storage import is_remote, local_path, remove, require_folder
+from dasknmf.whole_file import make_folder
 
 if TYPE_CHECKING:
     from dasknmf.checkpoint import Saved
@@ -111,7 +112,7 @@ def keeping_of(
             if local_path(where).is_file():
                 msg = f"checkpoint {where} is a file; sets are kept in a folder: name another place"
                 raise InputError(msg)
-            local_path(where).mkdir(exist_ok=True)
+            make_folder(where)
     made = Keeping(
         listener,
         where,

@@ -15,6 +15,7 @@ from dasknmf.cli.shared import (
     force_option,
     json_option,
     memory_limit_option,
+    patience_option,
     scheduler_option,
     storage_of,
     workers_option,
@@ -100,6 +101,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @scheduler_option
 @workers_option
 @memory_limit_option
+@patience_option
 @click.option("--checkpoint", help="Checkpoint file.  [default: beside the output]")
 @click.option(
     "--checkpoint-seconds", type=float, default=60.0, show_default=True, help="Seconds between checkpoints."
@@ -129,6 +131,7 @@ def fit(
 ) -> None:
     """Factorize NETWORK, a store made by import or coexpress, and save the factors."""
     from dasknmf.execution import Execution, checkpoint_beside
+    from dasknmf.lock import locked
     from dasknmf.mixed import model_grid
     from dasknmf.models import nmf_many
     from dasknmf.options import split_options
@@ -142,16 +145,19 @@ def fit(
     of_model, run = split_options(options)
     models = model_grid(solver, n_components, seed, of_model)
     place = checkpoint or checkpoint_beside(output)
-    with progress_listener(quiet=context.obj["quiet"]) as listener:
-        # the checkpoint stays until the result is saved
-        execution = Execution(
-            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
-        )
-        fits = nmf_many(network, models, execution=execution, missing=missing, weights=weights, **asdict(run))
-    children = {name: child.to_dataset() for name, child in fits.children.items()}
-    result = fits if len(children) > 1 else next(iter(children.values()))
-    save(result, output, overwrite=force, storage_options=storage)
-    remove(place, storage_options=storage)
+    with locked(output, place):
+        with progress_listener(quiet=context.obj["quiet"]) as listener:
+            # the checkpoint stays until the result is saved
+            execution = Execution(
+                **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
+            )
+            fits = nmf_many(
+                network, models, execution=execution, missing=missing, weights=weights, **asdict(run)
+            )
+        children = {name: child.to_dataset() for name, child in fits.children.items()}
+        result = fits if len(children) > 1 else next(iter(children.values()))
+        save(result, output, overwrite=force, storage_options=storage)
+        remove(place, storage_options=storage)
     _report_fits(children, output, as_json=as_json)
     if strict and not all(child.attrs["converged"] for child in children.values()):
         msg = f"saved {output}, but not converged within --max-iter {run.max_iter}; raise it, or --tol"
@@ -159,7 +165,15 @@ def fit(
 
 
 #: Options of ``fit`` that say where and how, not what.
-_RUNNING = ("scheduler", "workers", "memory_limit", "checkpoint_seconds", "checkpoint_iterations", "resume")
+_RUNNING = (
+    "scheduler",
+    "workers",
+    "memory_limit",
+    "checkpoint_seconds",
+    "checkpoint_iterations",
+    "resume",
+    "patience",
+)
 
 
 def _report_fits(fits: dict[str, Any], output: str, *, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from dasknmf.cli.shared import (
     force_option,
     json_option,
     memory_limit_option,
+    patience_option,
     require_folders,
     run_and_save,
     scheduler_option,
@@ -89,6 +90,7 @@ class Similarity(click.ParamType):  # type: ignore[type-arg, unused-ignore] # ge
 @scheduler_option
 @workers_option
 @memory_limit_option
+@patience_option
 @click.option("--checkpoint", help="Folder of the checkpoint.  [default: beside the output]")
 @click.option("--resume", is_flag=True, help="Do not do again what the checkpoint has.")
 @force_option

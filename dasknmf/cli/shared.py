@@ -54,6 +54,13 @@ scheduler_option = click.option(
 )
 workers_option = click.option("--workers", type=int, help="Threads, or processes of --scheduler local.")
 memory_limit_option = click.option("--memory-limit", help="Of each process, such as 4GiB.")
+patience_option = click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    default=600.0,
+    show_default=True,
+    help="Seconds to wait for a worker, or for a cluster that was lost to come back.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
@@ -75,7 +82,7 @@ def write_figure(figure: Any, file: str) -> None:
 
 
 #: Options that say where and how a run goes, not what it does.
-RUNNING = ("scheduler", "workers", "memory_limit", "resume")
+RUNNING = ("scheduler", "workers", "memory_limit", "resume", "patience")
 
 
 def run_and_save(
@@ -89,20 +96,22 @@ def run_and_save(
 ) -> Any:
     """Run with progress, save the result, and only then remove the checkpoint, by default beside the output."""
     from dasknmf.execution import Execution, checkpoint_beside
+    from dasknmf.lock import locked
     from dasknmf.progress import progress_listener
     from dasknmf.results import save
     from dasknmf.storage import remove
 
     storage = storage_of(context)
     place = checkpoint or checkpoint_beside(output)
-    with progress_listener(quiet=context.obj["quiet"]) as listener:
-        # the checkpoint stays until the result is saved
-        execution = Execution(
-            **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
-        )
-        found = run(execution)
-    save(found, output, overwrite=force, storage_options=storage)
-    remove(place, storage_options=storage)
+    with locked(output, place):
+        with progress_listener(quiet=context.obj["quiet"]) as listener:
+            # the checkpoint stays until the result is saved
+            execution = Execution(
+                **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True
+            )
+            found = run(execution)
+        save(found, output, overwrite=force, storage_options=storage)
+        remove(place, storage_options=storage)
     return found
 
 

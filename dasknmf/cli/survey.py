@@ -15,6 +15,7 @@ from dasknmf.cli.shared import (
     force_option,
     json_option,
     memory_limit_option,
+    patience_option,
     require_folders,
     run_and_save,
     scheduler_option,
@@ -93,6 +94,7 @@ from dasknmf.errors import InputError, MissingDependencyError
 @scheduler_option
 @workers_option
 @memory_limit_option
+@patience_option
 @click.option("--checkpoint", help="Folder of the checkpoint.  [default: beside the output]")
 @click.option("--resume", is_flag=True, help="Do not fit again what the checkpoint has.")
 @force_option

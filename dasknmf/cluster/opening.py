@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 #: How long a scheduler may take to answer, and its first worker to come.
 TIMEOUT = "20s"
 
+#: How long a worker of a cluster that we start may give no sign of life before its tasks go to others: a worker that is
+#: frozen is found out after one to two of these. Signs come every half second from a thread beside the tasks, which a
+#: task that holds the GIL silences; our kernels let go of it, and the longest silence measured, of two workers that
+#: compiled and fitted a sparse network while seven processes wanted each core, was 1.7 s. Dask waits 5 minutes.
+FROZEN = "60s"
+
 
 def parse_memory(value: int | str | None) -> int | None:
     """Return bytes for ``"4 GiB"``, ``"512MB"`` or a number of bytes.
@@ -110,10 +116,12 @@ def _current_client() -> Client | None:
 
 @contextmanager
 def _local_client(workers: int | None, memory: int | None) -> Iterator[Client]:
+    import dask
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
 
     with (
+        dask.config.set({"distributed.scheduler.worker-ttl": FROZEN}),
         LocalCluster(
             n_workers=workers or CPU_COUNT,
             threads_per_worker=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -134,6 +135,17 @@ def _marked(made: T, parts: int) -> T:
     return made
 
 
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Drop the tracebacks that a client logs when it is closed while it tries to reach a scheduler that is gone."""
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
 class Place:
     """Where an execution says to run: opened, and after a loss opened again within its patience.
 
@@ -174,7 +186,7 @@ class Place:
         try:
             yield executor
         except (LostClusterError, KilledWorkerError):
-            with suppress(Exception):
+            with suppress(Exception), _quiet("distributed.utils"):
                 stack.close()
             raise
         finally:
@@ -200,8 +212,8 @@ class Place:
                 if time.monotonic() - began > self.execution.patience:
                     msg = (
                         f"the Dask cluster was lost, and did not come back in {self.execution.patience:.0f} s: "
-                        f"{error}; go on from the last checkpoint with --resume (resume=True), or wait longer with --patience "
-                        "(patience=)"
+                        f"{error}; go on from the last checkpoint with --resume (resume=True), or wait longer with "
+                        "--patience (patience=)"
                     )
                     raise ClusterError(msg) from error
                 time.sleep(min(AGAIN, self.execution.patience))

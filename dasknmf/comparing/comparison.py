@@ -19,13 +19,14 @@ from dasknmf.events import StageAdvanced
 from dasknmf.execution import Execution, take_execution
 from dasknmf.laboratory.fits import gauge_of
 from dasknmf.laboratory.measuring import MEASURES, measures
+from dasknmf.lock import locked
 from dasknmf.matrices import as_matrix
 from dasknmf.mixed import shared_options
 from dasknmf.models import nmf_many
 from dasknmf.options import RANDOM, ModelOptions, RunOptions, split_options
 from dasknmf.parameters import lacking
 from dasknmf.parts import KeptParts
-from dasknmf.progress import silent
+from dasknmf.progress import faults_of
 from dasknmf.results import COMPARISON, VERSION, versions
 from dasknmf.solvers import is_direct, is_seeded
 
@@ -154,12 +155,13 @@ def compare(
     identity = {"network": given.checksum, **asdict(asked)}
     # parts are by kind and restart, so that there may be more of them
     del identity["restarts"], identity["kinds"]
-    parts = KeptParts(
-        running.checkpoint, identity, resume=running.resume, storage_options=running.storage_options
-    )
-    rows = _restarts(network, given, asked, running, parts)
-    if not running.keep_checkpoint:
-        parts.remove()
+    with locked(running.checkpoint):
+        parts = KeptParts(
+            running.checkpoint, identity, resume=running.resume, storage_options=running.storage_options
+        )
+        rows = _restarts(network, given, asked, running, parts)
+        if not running.keep_checkpoint:
+            parts.remove()
     return _dataset(rows, given, asked)
 
 
@@ -217,7 +219,7 @@ def _measured(
     chosen = network_of(
         network, given, kind, asked.n_components, seed, storage_options=running.storage_options
     )
-    quiet = replace(running, checkpoint=None, resume=False, progress=silent)
+    quiet = replace(running, checkpoint=None, resume=False, progress=faults_of(running.progress))
     models = asked.models(seed)
     fits = nmf_many(chosen, models, execution=quiet, **{**asdict(asked.run), "bound": False})
     found = {}

@@ -88,7 +88,7 @@ class Distributed:
             time.sleep(0.2)
             if time.monotonic() - told >= watch.every:
                 told = time.monotonic()
-                watch.without_worker(answers=True)
+                watch.without_worker()
 
     def _watch(self, what: str, left: Callable[[], int] = lambda: 1) -> Watch:
         return Watch(self.client, self.listener, self.patience, what=what, left=left)

@@ -98,28 +98,35 @@ class Watch:
         now, left, workers = time.monotonic(), self.left(), self._workers()
         if left != self._count:
             self._count, self._moved = left, now
-        if workers:
+        if workers is None:
+            self.without_worker("an answer of the scheduler", "start it again")
+        elif not workers:
+            self.without_worker()
+        elif "running" not in workers:
+            # what it holds outside of results it may hold for ever, and no scheduler ends it for that
+            what = f"memory: {len(workers)} worker(s), all of them {' or '.join(sorted(set(workers)))},"
+            self.without_worker(what, "give workers more memory (--memory-limit)")
+        else:
             self._seen = now
             if now - max(self._moved, self._told) >= STALLED:
                 self._told = now
-                what = f"{left} task(s) '{self.what}' on {workers} worker(s) at {address_of(self.client)}"
+                what = (
+                    f"{left} task(s) '{self.what}' on {len(workers)} worker(s) at {address_of(self.client)}"
+                )
                 self.listener(Waiting(what, now - self._moved, float("inf")))
-            return
-        self.without_worker(answers=workers is not None)
 
-    def without_worker(self, *, answers: bool) -> None:
-        """Say that there is no worker, or no answer; an error when that has lasted too long."""
+    def without_worker(self, what: str = "a worker", remedy: str = "") -> None:
+        """Say that nothing can go on; an error when that has lasted too long."""
         where = address_of(self.client)
-        what = f"a worker at {where}" if answers else f"an answer of the scheduler at {where}"
         seconds = time.monotonic() - self._seen
         if seconds >= self.patience:
-            start = f"start one with: dask worker {where}" if answers else "start it again"
+            remedy = remedy or f"start one: dask worker {where}"
             msg = (
-                f"waited {self.patience:.0f} s for {what}; {start}, and go on from the last checkpoint with --resume "
-                "(resume=True), or wait longer with --patience (patience=)"
+                f"waited {self.patience:.0f} s for {what} at {where}; {remedy}, and go on from the last checkpoint with "
+                "--resume (resume=True), or wait longer with --patience (patience=)"
             )
             raise ClusterError(msg)
-        self.listener(Waiting(what, seconds, self.patience))
+        self.listener(Waiting(f"{what} at {where}", seconds, self.patience))
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -132,16 +139,16 @@ class Watch:
             msg = "the Dask scheduler did not come back, and the client of it has closed"
             raise LostClusterError(msg)
 
-    def _workers(self) -> int | None:
-        """Return how many workers the scheduler knows; None where it does not answer."""
+    def _workers(self) -> list[str] | None:
+        """Return the status of each worker the scheduler knows; None where it does not answer."""
 
         async def ask() -> Any:
             scheduler: Any = self.client.scheduler
-            return await asyncio.wait_for(scheduler.ncores(), ANSWER)
+            return await asyncio.wait_for(scheduler.identity(n_workers=-1), ANSWER)
 
         asked = asyncio.run_coroutine_threadsafe(ask(), self._loop)
         try:
-            return len(asked.result(timeout=2 * ANSWER))
+            return [str(worker["status"]) for worker in asked.result(timeout=2 * ANSWER)["workers"].values()]
         except Exception:  # of whatever kind, it is no answer
             asked.cancel()
             return None

@@ -28,6 +28,7 @@ from dasknmf.laboratory.refits import NullFits, Refits, check_kinds
 from dasknmf.laboratory.relating import relations
 from dasknmf.laboratory.skew import skew_shares
 from dasknmf.laboratory.threshold import Threshold, threshold_of
+from dasknmf.lock import locked
 from dasknmf.matrices import as_matrix
 from dasknmf.parts import KeptParts
 from dasknmf.solvers import is_seeded
@@ -153,7 +154,8 @@ def symmetry(
     first = examined(fits)
     given = as_matrix(network, storage_options=running.storage_options)
     _check(first, given, asked)
-    made = _examine(first, given, network, asked, running)
+    with locked(running.checkpoint):
+        made = _examine(first, given, network, asked, running)
     return symmetry_dataset(made, asked)
 
 

@@ -37,11 +37,13 @@ pytestmark = [
 LONG = os.environ.get("DASKNMF_PROOFS") == "long"
 #: Seconds after which a run that has not ended never will.
 BOUND = 240.0
-#: As deploy/README.md has them.
+#: As deploy/ has them.
 SETTINGS = {
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "20s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "30s",
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "15s",
+    "DASK_DISTRIBUTED__COMM__RETRY__COUNT": "3",
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "60s",
+    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "5",
     "OMP_NUM_THREADS": "1",
 }
 WORKERS = ("worker1", "worker2", "worker3")
