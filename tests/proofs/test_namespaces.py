@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import signal
 import statistics
 import sys
@@ -23,6 +24,7 @@ import pytest
 
 import dasknmf
 from tests.conftest import planted
+from tests.rigs.bits import difference, read
 from tests.rigs.namespaces import Host, hosts, missing
 from tests.rigs.sessions import LOOK, Rig, Started, children, command_of, kill, rig, state
 
@@ -273,6 +275,13 @@ FAULTS: dict[str, Callable[[Cluster, Started], None]] = {
 SLOW = ("link of a worker cut for good", "worker frozen")
 
 
+#: Commands that keep what is done part by part, and what happens to them after the first part.
+OTHERS = {
+    "survey": ("--ranks 4:8 --restarts 3 --max-iter 100", restart_scheduler),
+    "nest": ("-k 6,3 --restarts 3", kill_worker),
+}
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -293,7 +302,7 @@ def test_a_run_ends_in_the_same_bits(name: str, tmp_path: Path, undisturbed: Und
         run = own.client(tmp_path, *command, "--resume")
     assert own.ended(run) == 0, run.text()
     undisturbed.stalls.append((name, stall(tmp_path, struck)))
-    assert_same(tmp_path / "fit.zarr", undisturbed.folder / "fit.zarr")
+    assert difference(read(tmp_path / "fit.zarr"), read(undisturbed.folder / "fit.zarr")) == ""
     assert left_in(tmp_path) == []
 
 
@@ -304,7 +313,28 @@ def left_in(folder: Path) -> list[str]:
     )
 
 
-def assert_same(made: Path, wanted: Path) -> None:
-    one, other = dasknmf.load(made), dasknmf.load(wanted)
-    for variable in ("W", "H", "scale", "objective"):
-        np.testing.assert_array_equal(one[variable], other[variable])
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_analyses_end_in_the_same_bits(name: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
+    own, (words, fault) = undisturbed.own, OTHERS[name]
+    command = [name, str(undisturbed.network), *words.split()]
+    # the reference is of threads: every bit is the same there
+    alone = own.rig.start(
+        [sys.executable, "-m", "dasknmf", *command, "-o", "alone.zarr"],
+        log=tmp_path / "alone.log",
+        environment=SETTINGS,
+        cwd=tmp_path,
+    )
+    assert alone.wait(seconds=BOUND) == 0, alone.text()
+    # a sketch that is there would be taken
+    shutil.rmtree(f"{undisturbed.network}.sketch", ignore_errors=True)
+    own.repair()
+    run = own.client(tmp_path, *command, "-o", "out.zarr")
+    kept = tmp_path / "out.zarr.checkpoint"
+    while not list(kept.glob("*.part.npz")):
+        assert run.alive, run.text()
+        time.sleep(LOOK)
+    fault(own, run)
+    assert run.alive
+    assert own.ended(run) == 0, run.text()
+    assert difference(read(tmp_path / "out.zarr"), read(tmp_path / "alone.zarr")) == ""
+    assert left_in(tmp_path) == []

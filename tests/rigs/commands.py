@@ -89,9 +89,10 @@ class Command:
         return int(found[-1]) if found else 0
 
     def begun(self, *, seconds: float) -> None:
-        """Wait until it says something, or ends."""
+        """Wait until it says something or begins to write, or ends."""
         until = time.monotonic() + seconds
-        while self.alive and not self.text():
+        before = set(self.log.parent.glob(".*partial-*"))
+        while self.alive and not self.text() and set(self.log.parent.glob(".*partial-*")) <= before:
             assert time.monotonic() < until, f"{self.arguments} said nothing in {seconds} s"
             time.sleep(LOOK / 4)
 
