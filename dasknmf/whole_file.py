@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.aside import place_beside
 from dasknmf.errors import DasknmfError, InputError, WriteError
 from dasknmf.storage import is_remote, local_path
 
@@ -93,7 +93,7 @@ def write_whole(
             file.write(content)
         return
     target = local_path(location).absolute()
-    aside = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
+    aside = place_beside(target)
     try:
         with aside.open("wb") as file:
             file.write(content)

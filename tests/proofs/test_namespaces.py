@@ -1,0 +1,340 @@
+"""Scheduler, three workers and client on hosts of their own: whatever is lost, the run ends, with the same factors.
+
+Prints a table of what each fault cost, for deploy/README.md. `DASKNMF_PROOFS=long` adds the faults that take longest.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import signal
+import statistics
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import dasknmf
+from tests.conftest import planted
+from tests.rigs.bits import difference, read
+from tests.rigs.namespaces import Host, hosts, missing
+from tests.rigs.sessions import LOOK, Rig, Started, children, command_of, kill, rig, state
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.proof,
+    pytest.mark.skipif(bool(why := missing()), reason=why or "hosts can be made here"),
+]
+LONG = os.environ.get("DASKNMF_PROOFS") == "long"
+#: Seconds after which a run that has not ended never will.
+BOUND = 240.0
+#: As deploy/ has them.
+SETTINGS = {
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "20s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "30s",
+    "DASK_DISTRIBUTED__COMM__RETRY__COUNT": "3",
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "60s",
+    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "5",
+    "OMP_NUM_THREADS": "1",
+}
+WORKERS = ("worker1", "worker2", "worker3")
+#: A run of 30 iterations, with a checkpoint every five.
+ITERATIONS = 30
+FIT = [
+    *("--exact", "--init", "random", "--seed", "3", "-k", "8", "--no-bound"),
+    *("--max-iter", str(ITERATIONS), "--tol", "0", "--tol-objective", "0", "--checkpoint-iterations", "5"),
+]
+
+
+#: Waits until the scheduler knows so many workers, those that are lost no longer among them.
+COUNTED = """
+import sys, time
+from distributed import Client
+client = Client(sys.argv[1], timeout=60)
+while len(client.scheduler_info(n_workers=-1)["workers"]) != int(sys.argv[2]):
+    time.sleep(0.1)
+"""
+
+
+@dataclass
+class Cluster:
+    """A scheduler and workers on hosts, as an operator starts them."""
+
+    rig: Rig
+    hosts: dict[str, Host]
+    folder: Path
+    scheduler: Started
+    workers: dict[str, Started] = field(default_factory=dict)
+    #: Workers that are started again when they end, as Kubernetes would.
+    tended: set[str] = field(default_factory=set)
+    #: Workers whose link is away.
+    cut: set[str] = field(default_factory=set)
+
+    @property
+    def address(self) -> str:
+        return f"tcp://{self.hosts['scheduler'].address}:8786"
+
+    def start_scheduler(self) -> None:
+        self.scheduler = start_scheduler(self.hosts["scheduler"], self.folder)
+
+    def start_worker(self, name: str) -> None:
+        host = self.hosts[name]
+        command = ["worker", self.address, "--host", host.address, "--nthreads", "1", "--no-dashboard"]
+        scratch = ["--memory-limit", "2GB", "--local-directory", str(self.folder / name)]
+        self.workers[name] = host.run(
+            dask(*command, *scratch), log=self.folder / f"{name}.log", environment=SETTINGS
+        )
+
+    def of_nanny(self, name: str) -> int:
+        """Return the number of the process that works, a child of the nanny that was started."""
+        found = [pid for pid in children(self.workers[name].pid) if "spawn_main" in command_of(pid)]
+        assert len(found) == 1, [command_of(pid) for pid in found]
+        return found[0]
+
+    def repair(self) -> None:
+        """Restore links, and replace what has ended or is stopped."""
+        self.tended.clear()
+        if not self.scheduler.alive:
+            self.start_scheduler()
+        new = []
+        for name, worker in self.workers.items():
+            self.hosts[name].restore()
+            if (
+                worker.alive
+                and all(state(pid) != "T" for pid in children(worker.pid))
+                and name not in self.cut
+            ):
+                continue
+            worker.end()
+            self.start_worker(name)
+            new.append(name)
+        self.cut.clear()
+        self.wait_for(new)
+        counted = self.hosts["client"].run(
+            [sys.executable, "-c", COUNTED, self.address, str(len(WORKERS))],
+            log=self.folder / "counted.log",
+            environment=SETTINGS,
+        )
+        assert counted.wait(seconds=BOUND) == 0, counted.text()
+
+    def wait_for(self, names: Sequence[str]) -> None:
+        """Wait until workers have found the scheduler."""
+        for name in names:
+            self.workers[name].wait_for("Starting established connection", seconds=90)
+
+    def client(self, folder: Path, *arguments: str) -> Started:
+        """Start a `dasknmf` command on the host of the client."""
+        command = [sys.executable, "-m", "dasknmf", *arguments, "--scheduler", self.address]
+        return self.hosts["client"].run(command, log=folder / "client.log", environment=SETTINGS, cwd=folder)
+
+    def ended(self, client: Started) -> int:
+        """Wait for the end of a command, starting workers again meanwhile that have ended and are tended."""
+        until = time.monotonic() + BOUND
+        while client.alive:
+            assert time.monotonic() < until, f"the run hangs:\n{client.text()[-4000:]}"
+            for name in self.tended:
+                if not self.workers[name].alive:
+                    self.start_worker(name)
+            time.sleep(LOOK)
+        return client.wait(seconds=1)
+
+
+def dask(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "dask", *arguments]
+
+
+def start_scheduler(host: Host, folder: Path) -> Started:
+    command = dask("scheduler", "--host", host.address, "--port", "8786", "--no-dashboard")
+    return host.run(command, log=folder / "scheduler.log", environment=SETTINGS)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """Give a cluster of which every process and host is gone at the end."""
+    with rig() as own, hosts(["scheduler", *WORKERS, "client"], own) as made:
+        found = Cluster(own, made, folder, start_scheduler(made["scheduler"], folder))
+        for name in WORKERS:
+            found.start_worker(name)
+        found.wait_for(WORKERS)
+        yield found
+
+
+@dataclass
+class Undisturbed:
+    """A network, and what runs on it give where nothing happens."""
+
+    own: Cluster
+    network: Path
+    folder: Path
+    seconds: float
+    #: What was lost, and for how long nothing came.
+    stalls: list[tuple[str, float]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbed]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    network = folder / "network.zarr"
+    dasknmf.import_network(planted(3000, 8, seed=1).astype(np.float32), network, tile=512)
+    with cluster(folder) as own:
+        run = own.client(folder, "fit", str(network), *FIT, "-o", "fit.zarr")
+        assert own.ended(run) == 0, run.text()
+        stamps = checkpoints(folder)
+        found = Undisturbed(own, network, folder, (stamps[-1] - stamps[0]).total_seconds())
+        yield found
+    print(table(found))
+
+
+def checkpoints(folder: Path) -> list[datetime]:
+    """Return when checkpoints were written, as the log of the client has it."""
+    said = (folder / "client.log").read_text(encoding="utf-8")
+    stamps = re.findall(r"^(\S+ \S+) checkpoint after", said, re.MULTILINE)
+    return [datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S,%f").astimezone() for stamp in stamps]
+
+
+def stall(folder: Path, struck: datetime) -> float:
+    """Return the longest time after a fault in which no checkpoint came, less what is usual, seconds."""
+    stamps = checkpoints(folder)
+    before = [stamp for stamp in stamps if stamp <= struck]
+    after = [struck, *(stamp for stamp in stamps if stamp > struck)]
+    usual = statistics.median((b - a).total_seconds() for a, b in pairwise(before))
+    return max((b - a).total_seconds() for a, b in pairwise(after)) - usual
+
+
+def table(found: Undisturbed) -> str:
+    """Return what each fault cost, as Markdown."""
+    where = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    lines = [
+        f"\n\n{datetime.now(UTC):%Y-%m-%d}, {where}; three workers, {found.seconds:.1f} s undisturbed:\n",
+        "| fault | stall, seconds |\n|---|---|",
+        *(f"| {name} | {max(0.0, seconds):.1f} |" for name, seconds in found.stalls),
+    ]
+    return "\n".join(lines)
+
+
+def kill_worker(own: Cluster, run: Started) -> None:
+    kill(own.of_nanny("worker2"))
+
+
+def cut_for_seconds(own: Cluster, run: Started) -> None:
+    own.hosts["worker2"].cut()
+    time.sleep(12)
+    own.hosts["worker2"].restore()
+
+
+def cut_for_good(own: Cluster, run: Started) -> None:
+    own.cut.add("worker2")
+    own.hosts["worker2"].cut()
+
+
+def freeze(own: Cluster, run: Started) -> None:
+    kill(own.of_nanny("worker2"), signal.SIGSTOP)
+
+
+def restart_scheduler(own: Cluster, run: Started) -> None:
+    own.scheduler.kill()
+    own.tended |= set(WORKERS)
+    time.sleep(2)
+    own.start_scheduler()
+
+
+def lose_every_worker(own: Cluster, run: Started) -> None:
+    for worker in own.workers.values():
+        worker.end()
+    time.sleep(10)
+    for name in WORKERS:
+        own.start_worker(name)
+
+
+def kill_client(own: Cluster, run: Started) -> None:
+    run.kill()
+
+
+RESUMED = "client killed, --resume"
+FAULTS: dict[str, Callable[[Cluster, Started], None]] = {
+    "worker killed": kill_worker,
+    "link of a worker cut for 12 s": cut_for_seconds,
+    "scheduler killed, started again after 2 s": restart_scheduler,
+    RESUMED: kill_client,
+    "every worker killed, new ones after 10 s": lose_every_worker,
+    "link of a worker cut for good": cut_for_good,
+    "worker frozen": freeze,
+}
+#: They take half a minute and more each.
+SLOW = ("link of a worker cut for good", "worker frozen")
+
+
+#: Commands that keep what is done part by part, and what happens to them after the first part.
+OTHERS = {
+    "survey": ("--ranks 4:8 --restarts 3 --max-iter 100", restart_scheduler),
+    "nest": ("-k 6,3 --restarts 3", kill_worker),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.skipif(name in SLOW and not LONG, reason="only with DASKNMF_PROOFS=long")
+        )
+        for name in FAULTS
+    ],
+)
+def test_a_run_ends_in_the_same_bits(name: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
+    own, command = undisturbed.own, ["fit", str(undisturbed.network), *FIT, "-o", "fit.zarr"]
+    own.repair()
+    run = own.client(tmp_path, *command)
+    run.wait_for("checkpoint after iteration 15:", seconds=120)
+    struck = datetime.now().astimezone()
+    FAULTS[name](own, run)
+    if name == RESUMED:
+        run = own.client(tmp_path, *command, "--resume")
+    assert own.ended(run) == 0, run.text()
+    undisturbed.stalls.append((name, stall(tmp_path, struck)))
+    assert difference(read(tmp_path / "fit.zarr"), read(undisturbed.folder / "fit.zarr")) == ""
+    assert left_in(tmp_path) == []
+
+
+def left_in(folder: Path) -> list[str]:
+    """Return what a run that has ended leaves of what it kept meanwhile."""
+    return sorted(
+        path.name for path in folder.iterdir() if re.search(r"checkpoint|partial|\.lock$", path.name)
+    )
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_analyses_end_in_the_same_bits(name: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
+    own, (words, fault) = undisturbed.own, OTHERS[name]
+    command = [name, str(undisturbed.network), *words.split()]
+    # the reference is of threads: every bit is the same there
+    alone = own.rig.start(
+        [sys.executable, "-m", "dasknmf", *command, "-o", "alone.zarr"],
+        log=tmp_path / "alone.log",
+        environment=SETTINGS,
+        cwd=tmp_path,
+    )
+    assert alone.wait(seconds=BOUND) == 0, alone.text()
+    # a sketch that is there would be taken
+    shutil.rmtree(f"{undisturbed.network}.sketch", ignore_errors=True)
+    own.repair()
+    run = own.client(tmp_path, *command, "-o", "out.zarr")
+    kept = tmp_path / "out.zarr.checkpoint"
+    while not list(kept.glob("*.part.npz")):
+        assert run.alive, run.text()
+        time.sleep(LOOK)
+    fault(own, run)
+    assert run.alive
+    assert own.ended(run) == 0, run.text()
+    assert difference(read(tmp_path / "out.zarr"), read(tmp_path / "alone.zarr")) == ""
+    assert left_in(tmp_path) == []
