@@ -15,6 +15,7 @@ from dasknmf.cli.listing import solvers
 from dasknmf.cli.nesting import fragmentation, nest
 from dasknmf.cli.networks import coexpress, import_, info
 from dasknmf.cli.report import report
+from dasknmf.cli.submission import cancel, logs, resume, status, submit
 from dasknmf.cli.survey import survey
 from dasknmf.cli.symmetry import compare, symmetry
 from dasknmf.errors import DasknmfError, NotConvergedError
@@ -117,5 +118,10 @@ for command in (
     export,
     solvers,
     demo,
+    submit,
+    status,
+    logs,
+    resume,
+    cancel,
 ):
     commands.add_command(command)
