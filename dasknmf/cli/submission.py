@@ -57,7 +57,7 @@ def submit(
 def _parsed(context: click.Context, arguments: tuple[str, ...]) -> Command:
     """Read a command as it will be read when it runs, so that a wrong option is refused now."""
     from dasknmf.execution import checkpoint_beside
-    from dasknmf.submitting.command import COMMANDS, Command, require_known
+    from dasknmf.submitting.command import CHANGES, COMMANDS, Command, require_known
 
     name, *rest = arguments
     require_known(name)
@@ -78,6 +78,11 @@ def _parsed(context: click.Context, arguments: tuple[str, ...]) -> Command:
         (given.get("checkpoint") or checkpoint_beside(given["output"])) if COMMANDS[name] else None,
         overwrites=bool(given.get("force")),
         cluster=where[0] if where else None,
+        changes={
+            name: value
+            for name, option in CHANGES.items()
+            if (value := given.get(option[2:].replace("-", "_"))) is not None
+        },
     )
 
 

@@ -67,7 +67,7 @@ def run_attempt(folder: str, number: int, main: Callable[[], None]) -> None:
 def _handle(run: Run) -> dict[str, Any]:
     """Return what finds this attempt, for the case that who sent it died before it wrote that down."""
     if run.asked["place"] == "slurm":
-        return {"job": os.environ["SLURM_JOB_ID"], **process_handle(os.getpid())}
+        return {"job": os.environ["SLURM_JOB_ID"]}
     return process_handle(os.getpid())
 
 
@@ -136,4 +136,4 @@ def _put_back(run: Run, handle: dict[str, Any]) -> bool:
         return False
     from dasknmf.submitting.slurm import requeue
 
-    return requeue(handle["job"])
+    return requeue(str(handle["job"]))

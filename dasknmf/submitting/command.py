@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import InputError
 from dasknmf.execution import checkpoint_beside
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Commands that can be sent, and whether they take --cluster and --resume.
 COMMANDS = {"fit": True, "survey": True, "symmetry": True, "compare": True, "nest": True, "report": False}
+#: What a driver's own job needs to know of its cluster, and the options of commands that say it.
+CHANGES = {"memory": "--memory-limit", "walltime": "--walltime"}
 #: A password in an address, or a signature or key in its query.
 _SECRET = re.compile(
     r"://[^/\s@]*:[^/\s@]+@|[?&](?:sig|signature|token|password|secret|key|x-amz-[a-z-]+)=", re.I
@@ -38,6 +40,8 @@ class Command:
         Whether it replaces what is at its output.
     cluster : str or None
         Where it runs, if its arguments say so.
+    changes : dict
+        What its arguments say of the cluster besides: ``memory`` and ``walltime``.
     """
 
     arguments: tuple[str, ...]
@@ -45,6 +49,7 @@ class Command:
     checkpoint: str | None
     overwrites: bool
     cluster: str | None
+    changes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def resumable(self) -> bool:
@@ -98,6 +103,9 @@ def read_command(arguments: Sequence[str | os.PathLike[str]]) -> Command:
         (_value(given, "--checkpoint") or checkpoint_beside(output)) if COMMANDS[given[0]] else None,
         overwrites=bool({"-f", "--force"} & set(given)),
         cluster=_value(given, "--cluster", "--scheduler"),
+        changes={
+            name: value for name, option in CHANGES.items() if (value := _value(given, option)) is not None
+        },
     )
 
 

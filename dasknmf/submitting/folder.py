@@ -93,8 +93,17 @@ class Run:
         return dict(self.note("attempt").get("handle") or self.of_attempt("started").get("handle") or {})
 
 
-def make_run(folder: Path, asked: dict[str, Any]) -> Run:
+def make_run(folder: Path, asked: dict[str, Any], files: dict[str, Any] | None = None) -> Run:
     """Make the folder of a run, whole or not at all, so that of two who try one is refused.
+
+    Parameters
+    ----------
+    folder : path
+        Where it is to be.
+    asked : dict
+        For ``run.json``.
+    files : dict, optional
+        Other files to be there from the start, by name, each what it holds, for JSON.
 
     Raises
     ------
@@ -111,6 +120,8 @@ def make_run(folder: Path, asked: dict[str, Any]) -> Run:
     aside = folder.with_name(f".{folder.name}.partial-{uuid.uuid4().hex[:8]}")
     aside.mkdir()
     try:
+        for name, content in (files or {}).items():
+            (aside / name).write_bytes(_as_json(content))
         (aside / "run.json").write_bytes(_as_json({"version": VERSION, "id": folder.name, **asked}))
         aside.rename(folder)
     except OSError as error:

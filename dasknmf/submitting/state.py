@@ -72,7 +72,7 @@ def state_of(run: Run) -> tuple[State, str]:
     place, which alone knows of what is queued or was killed.
     """
     ended = _ended(run)
-    if ended is not None and not run.of_attempt("exit")["stopped"]:
+    if ended is not None and (ended[0] != "failed" or not run.of_attempt("exit")["stopped"]):
         return ended
     if is_held(run.alive):
         return "running", ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dasknmf import __version__
+from dasknmf.cluster import read_cluster
 from dasknmf.errors import InputError
 from dasknmf.storage import is_remote
 from dasknmf.submitting.command import Command, read_command
@@ -21,8 +23,9 @@ from dasknmf.submitting.printed import pieces_of
 from dasknmf.submitting.state import LIVING, in_directory, state_of
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator, Sequence
+
+    from dasknmf.cluster import Cluster
 
 #: Seconds between looks at a run that is waited for.
 LOOK = 0.2
@@ -71,7 +74,9 @@ def submit(
     """
     given = command if isinstance(command, Command) else read_command(command)
     given.check()
-    place, inside, about = _sent(given, cluster)
+    folder = Path(run_folder) if run_folder is not None else _folder_of(given.output)
+    place, inside, about, files = _sent(given, cluster, folder)
+    place_of(place)
     asked = {
         "command": list(given.arguments),
         "arguments": [*before, *inside],
@@ -85,10 +90,9 @@ def submit(
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": _versions(),
     }
-    folder = Path(run_folder) if run_folder is not None else _folder_of(given.output)
     if force and folder.exists():
         _clear(folder)
-    run = make_run(folder, asked)
+    run = make_run(folder, asked, files)
     try:
         _launch(run, 1)
     except BaseException:
@@ -203,15 +207,55 @@ def _found(run: Run | str) -> Run:
     return run if isinstance(run, Run) else find_run(run)
 
 
-def _sent(command: Command, cluster: Any) -> tuple[str, list[str], dict[str, Any]]:
-    """Return the name of the place, the arguments of the command there, and what is written down of the cluster."""
-    arguments = list(command.arguments)
+def _sent(
+    command: Command, cluster: Any, folder: Path
+) -> tuple[str, list[str], dict[str, Any], dict[str, Any]]:
+    """Return the place, the arguments of the command there, what is written down of the cluster, and in which files."""
+    arguments, files = list(command.arguments), {}
     if command.cluster is not None and cluster is not None:
-        msg = f"the cluster is given twice, {cluster!r} to submit and {command.cluster!r} to {arguments[0]}; give one"
+        msg = f"the cluster is given twice, to submit and as {command.cluster!r} to {arguments[0]}; give one"
         raise InputError(msg)
-    if cluster is None or not command.resumable:
-        return "local", arguments, {"cluster": command.cluster or "threads"}
-    return "local", [*arguments, "--scheduler", str(cluster)], {"cluster": str(cluster)}
+    if not command.resumable:
+        # it runs on no cluster
+        return "local", arguments, {"given": "threads", "changes": {}}, {}
+    where = command.cluster if cluster is None else cluster
+    described = read_cluster(where, **command.changes)
+    if not isinstance(where, str | os.PathLike):
+        if where is not None:
+            files["cluster.json"] = _written(described)
+        where = "threads" if where is None else str(folder.absolute() / "cluster.json")
+    elif Path(where).is_file():
+        where = str(Path(where).absolute())
+    if cluster is not None:
+        arguments += ["--scheduler", str(where)]
+    place = described.kind if described.kind in ("slurm", "kubernetes") else "local"
+    about = {"kind": described.kind, "given": str(where), "changes": command.changes}
+    return place, arguments, about, files
+
+
+def _written(described: Cluster) -> dict[str, Any]:
+    """Return a description for a file in the folder of the run, where nothing of its text may be a secret."""
+    held = described.as_dict()
+    if "kubernetes" in held or held.get("slurm", {}).get("prologue"):
+        msg = (
+            "a description of a cluster with its own lines or environment, which may hold secrets, is not written into "
+            "the folder of a run; put it in a file, and give its path"
+        )
+        raise InputError(msg)
+    # a path in a file is seen from the folder of that file
+    paths = {"scheduler_file", "ca", "cert", "key", "log_directory", "shared_directory"}
+
+    def absolute(section: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: absolute(value)
+            if isinstance(value, dict)
+            else str(Path(value).expanduser().absolute())
+            if name in paths
+            else value
+            for name, value in section.items()
+        }
+
+    return absolute(held)
 
 
 def _folder_of(output: str) -> Path:
