@@ -21,6 +21,9 @@ _ID = "A run by its ID: its folder, its output, or the name of either, below the
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--cluster", help="Where: threads, local, an address or a file, slurm.  [default: threads]")
+@click.option(
+    "--walltime", help="Of the driver's job on Slurm, such as 24h.  [default: that of the cluster's jobs]"
+)
 @click.option("--run-folder", help="Folder of all that is known of the run.  [default: OUTPUT.run]")
 @click.option("-f", "--force", is_flag=True, help="Replace the folder of a run that has ended.")
 @json_option
@@ -30,6 +33,7 @@ def submit(
     /,
     command: tuple[str, ...],
     cluster: str | None,
+    walltime: str | None,
     run_folder: str | None,
     force: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
@@ -45,7 +49,14 @@ def submit(
     storage = given["storage_options"]
     before = ["--quiet"] * given["quiet"]
     before += [] if storage is None else ["--storage-options", str(Path(storage).absolute())]
-    run = send(_parsed(context, command), cluster=cluster, run_folder=run_folder, before=before, force=force)
+    run = send(
+        _parsed(context, command),
+        cluster=cluster,
+        walltime=walltime,
+        run_folder=run_folder,
+        before=before,
+        force=force,
+    )
     if as_json:
         echo_json(asdict(status_of(run)))
         return
@@ -68,7 +79,7 @@ def _parsed(context: click.Context, arguments: tuple[str, ...]) -> Command:
         given = inner.params
         default = click.core.ParameterSource.DEFAULT
         where = [
-            str(given[option])
+            given[option]
             for option in ("cluster", "scheduler")
             if given.get(option) is not None and inner.get_parameter_source(option) is not default
         ]

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.cluster.security import security_of
+from dasknmf.cluster.timeouts import timeouts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @contextmanager
 def local_workers(cluster: Cluster) -> Iterator[Client]:
     """Start worker processes that are seen from this machine alone, give a client, and end both."""
+    import dask
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
 
@@ -25,14 +27,13 @@ def local_workers(cluster: Cluster) -> Iterator[Client]:
         {} if cluster.tls is None else {"security": security_of(cluster.tls), "protocol": "tls://"}
     )
     with (
+        dask.config.set(timeouts()),
         LocalCluster(
             n_workers=cluster.workers or max(1, CPU_COUNT // (cluster.threads or 1)),
             threads_per_worker=cluster.threads or 1,
             memory_limit=cluster.memory or "auto",
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
-            # without an address a worker serves its health and metrics on every interface
-            worker_dashboard_address="127.0.0.1:0",
             **security,
         ) as started,
         Client(started, set_as_default=False) as client,

@@ -6,9 +6,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.cluster.connecting import connected
+from dasknmf.cluster.kubernetes import kubernetes_pods
 from dasknmf.cluster.local import local_workers
 from dasknmf.cluster.quantities import parse_memory
 from dasknmf.cluster.reading import read_cluster
+from dasknmf.cluster.slurm import slurm_jobs
 from dasknmf.engine.dask_executor import Distributed
 from dasknmf.engine.executor import Executor, Threads
 from dasknmf.errors import InputError
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 #: How each kind that has worker processes comes by its client.
-_OPENING = {"address": connected, "local": local_workers}
+_OPENING = {"address": connected, "local": local_workers, "slurm": slurm_jobs, "kubernetes": kubernetes_pods}
 
 
 @contextmanager

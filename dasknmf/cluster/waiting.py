@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 #: Seconds that the rest may take once the first worker is there; a run begins with those that came, since its
 #: result does not depend on how many they are.
 REST = 60.0
-#: Seconds between two lines that say what is waited for.
-EVERY = 30.0
+#: Seconds until a line says what is waited for; each time twice as many, up to ten minutes.
+FIRST_LINE, LAST_LINE = 30.0, 600.0
 
 
 def wait_for_workers(client: Client, workers: int, *, wait: float, of: str, remedy: str) -> None:
@@ -51,13 +51,15 @@ def wait_for_workers(client: Client, workers: int, *, wait: float, of: str, reme
 
 def _come(client: Client, workers: int, wait: float, what: str) -> bool:
     end = time.monotonic() + wait
+    pause = FIRST_LINE
     while True:
         left = end - time.monotonic()
         try:
-            client.wait_for_workers(workers, timeout=max(0.1, min(EVERY, left)))
+            client.wait_for_workers(workers, timeout=max(0.1, min(pause, left)))
         except TimeoutError:
             if time.monotonic() >= end:
                 return False
             logger.info("waiting for %s, %.0f s at most", what, end - time.monotonic())
+            pause = min(2 * pause, LAST_LINE)
         else:
             return True

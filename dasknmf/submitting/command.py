@@ -38,8 +38,8 @@ class Command:
         Where its checkpoint goes; None of a command that has none.
     overwrites : bool
         Whether it replaces what is at its output.
-    cluster : str or None
-        Where it runs, if its arguments say so.
+    cluster : optional
+        Where it runs, if its arguments or its configuration say so.
     changes : dict
         What its arguments say of the cluster besides: ``memory`` and ``walltime``.
     """
@@ -48,7 +48,7 @@ class Command:
     output: str
     checkpoint: str | None
     overwrites: bool
-    cluster: str | None
+    cluster: Any
     changes: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -13,7 +13,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from dasknmf.cluster import read_cluster
 from dasknmf.errors import InputError
 from dasknmf.submitting.place import Said
 from dasknmf.submitting.printed import pieces_of
@@ -50,10 +49,12 @@ class Slurm:
 
     def submit(self, run: Run, number: int) -> dict[str, Any]:
         """Give the script of an attempt to Slurm, and return the number of the job."""
+        from dasknmf.cluster import read_cluster
+
         about = run.asked["cluster"]
         script = run.folder / "driver.sbatch"
         cluster = read_cluster(about["given"], **about["changes"])
-        write_whole(script, batch_script(cluster, run, number).encode())
+        write_whole(script, batch_script(cluster, run, number, walltime=about["walltime"]).encode())
         done = _ask(
             *("sbatch", "--parsable", f"--job-name=dasknmf-{run.folder.name}"),
             # % begins a pattern of Slurm
@@ -115,7 +116,7 @@ class Slurm:
         return pieces_of(run.log)
 
 
-def batch_script(cluster: Cluster, run: Run, number: int) -> str:
+def batch_script(cluster: Cluster, run: Run, number: int, *, walltime: str | float | None = None) -> str:
     """Return the script of a driver; what is in the way of paths is given to ``sbatch`` beside it.
 
     Raises
@@ -123,7 +124,9 @@ def batch_script(cluster: Cluster, run: Run, number: int) -> str:
     InputError
         If a line of the description holds a secret.
     """
+    from dasknmf.cluster.quantities import parse_duration
     from dasknmf.cluster.sections import Slurm as Section
+    from dasknmf.cluster.slurm import with_room
 
     slurm = cluster.slurm or Section()
     assert cluster.memory is not None
@@ -133,12 +136,13 @@ def batch_script(cluster: Cluster, run: Run, number: int) -> str:
             "the folder of the run; set it in the environment, which sbatch passes on, or read it from a file there"
         )
         raise InputError(msg)
-    minutes = None if cluster.walltime is None else max(1, int(cluster.walltime // 60))
+    seconds = parse_duration(walltime, name="walltime") or cluster.walltime
+    minutes = None if seconds is None else max(1, int(seconds // 60))
     notice = NOTICE if minutes is None else min(NOTICE, minutes * 15)
     directives = [
         "--ntasks=1",
         "--cpus-per-task=1",
-        f"--mem={max(1, cluster.memory // 2**20)}M",
+        f"--mem={with_room(cluster.memory) // 2**20}M",
         *([] if minutes is None else [f"--time={minutes}"]),
         *(f"--{name}={value}" for name in ("partition", "account") if (value := getattr(slurm, name))),
         "--requeue",

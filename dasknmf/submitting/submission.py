@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dasknmf import __version__
-from dasknmf.cluster import read_cluster
 from dasknmf.errors import InputError
 from dasknmf.storage import is_remote
 from dasknmf.submitting.command import Command, read_command
@@ -35,6 +34,7 @@ def submit(
     command: Command | Sequence[str | os.PathLike[str]],
     *,
     cluster: Any = None,
+    walltime: str | float | None = None,
     run_folder: str | os.PathLike[str] | None = None,
     before: Sequence[str] = (),
     force: bool = False,
@@ -47,6 +47,9 @@ def submit(
         What one would type after ``dasknmf``: ``["fit", "net.zarr", "-k", "32", "-o", "fit.zarr"]``.
     cluster : optional
         Where, as everywhere in this package; by default threads of a background process of this machine.
+    walltime : str or float, optional
+        Of the job of the driver on Slurm, seconds or such as ``"24h"``, by default that of the cluster's jobs. When it
+        is nearly over, the driver writes a checkpoint and goes into the queue again.
     run_folder : path, optional
         The folder of the run, by default the output with ``.run`` after its name; of an output at a URL, its name in
         the working directory.
@@ -75,7 +78,7 @@ def submit(
     given = command if isinstance(command, Command) else read_command(command)
     given.check()
     folder = Path(run_folder) if run_folder is not None else _folder_of(given.output)
-    place, inside, about, files = _sent(given, cluster, folder)
+    place, inside, about, files = _sent(given, cluster, walltime, folder)
     place_of(place)
     asked = {
         "command": list(given.arguments),
@@ -208,9 +211,11 @@ def _found(run: Run | str) -> Run:
 
 
 def _sent(
-    command: Command, cluster: Any, folder: Path
+    command: Command, cluster: Any, walltime: str | float | None, folder: Path
 ) -> tuple[str, list[str], dict[str, Any], dict[str, Any]]:
     """Return the place, the arguments of the command there, what is written down of the cluster, and in which files."""
+    from dasknmf.cluster import read_cluster
+
     arguments, files = list(command.arguments), {}
     if command.cluster is not None and cluster is not None:
         msg = f"the cluster is given twice, to submit and as {command.cluster!r} to {arguments[0]}; give one"
@@ -227,9 +232,9 @@ def _sent(
     elif Path(where).is_file():
         where = str(Path(where).absolute())
     if cluster is not None:
-        arguments += ["--scheduler", str(where)]
+        arguments += ["--cluster", str(where)]
     place = described.kind if described.kind in ("slurm", "kubernetes") else "local"
-    about = {"kind": described.kind, "given": str(where), "changes": command.changes}
+    about = {"kind": described.kind, "given": str(where), "changes": command.changes, "walltime": walltime}
     return place, arguments, about, files
 
 
