@@ -48,7 +48,7 @@ AccountingStorageType=accounting_storage/none
 ReturnToService=2
 KillWait=5
 SlurmdParameters=config_overrides
-NodeName={nodes} NodeHostname=localhost NodeAddr=127.0.0.1 Port=[{ports[1]}-{ports[3]}] CPUs=4 RealMemory=8000
+NodeName={nodes} NodeHostname=localhost NodeAddr=127.0.0.1 Port=[{ports[1]}-{ports[3]}] CPUs=2 RealMemory=8000
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
