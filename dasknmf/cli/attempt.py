@@ -5,7 +5,12 @@ from __future__ import annotations
 import sys
 
 from dasknmf.cli import main
+from dasknmf.errors import DasknmfError
 from dasknmf.submitting.attempt import run_attempt
 
 if __name__ == "__main__":
-    run_attempt(sys.argv[1], int(sys.argv[2]), main)
+    try:
+        run_attempt(sys.argv[1], int(sys.argv[2]), main)
+    except DasknmfError as error:
+        # of the folder of the run, not of its command
+        sys.exit(f"dasknmf: {error}")

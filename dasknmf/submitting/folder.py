@@ -174,7 +174,12 @@ def _folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / "run.json").is_file() and folder.joinpath("run.json").stat().st_size > 0
+    """Tell whether a folder is that of a run; other programs have files of that name too."""
+    try:
+        found = _read(folder / "run.json")
+    except FormatError:
+        return False
+    return found is not None and "dasknmf" in found.get("versions", {})
 
 
 def find_run(name: str | os.PathLike[str]) -> Run:

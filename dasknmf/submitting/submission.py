@@ -279,7 +279,7 @@ def _clear(folder: Path) -> None:
     if state in LIVING:
         msg = f"{run.id} is {state}; it cannot be replaced before it has ended: dasknmf cancel {run.id}"
         raise InputError(msg)
-    with holding(run.alive, patience=1.0):
+    with holding(run.alive):
         shutil.rmtree(run.folder)
 
 

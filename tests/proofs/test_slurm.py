@@ -6,13 +6,16 @@ Needs the Debian packages slurm-wlm and munge, the extra slurm, and root.
 from __future__ import annotations
 
 import os
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 import dasknmf
+from dasknmf.cluster.certificates import make_certificates
 from dasknmf.submitting import Run, cancel, logs, resume, status, submit
 from dasknmf.submitting.telling import last_event
 from tests.conftest import planted
@@ -20,10 +23,10 @@ from tests.rigs.slurm import SlurmRig, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.proof
 
+SCRIPTS = Path(__file__).parents[2] / "deploy/slurm"
 LONG = os.environ.get("DASKNMF_PROOFS") == "long"
 #: Seconds of the fit that is disturbed: more than two lifetimes of a worker, which at this walltime are 23 s.
 SECONDS = 120 if LONG else 55
@@ -165,3 +168,35 @@ def test_a_driver_whose_time_is_nearly_over_puts_itself_back_and_finishes(
         time.sleep(0.5)
     assert status(run).state == "done", "".join(logs(run))
     assert "resumed after iteration" in "".join(logs(run))
+
+
+def test_the_scripts_for_hand_use_run_to_the_same_bits_over_tls(
+    rig: SlurmRig, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = folder / "by hand"
+    place.mkdir()
+    make_certificates(place / "certs", days=1)
+    small = {"RUN": str(place), "INTERFACE": "lo", "MEMORY": "1GiB", "LIFETIME": "50m", "STAGGER": "5m"}
+    for name, value in small.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    options = ["--exact", "--init", "random", "--tol", "0", "--tol-objective", "0", "--max-iter", "20"]
+    driver = rig.tell(
+        *("sbatch", "--parsable", "--cpus-per-task=1", "--mem=1G", str(SCRIPTS / "driver.sbatch")),
+        *("fit", "net.zarr", "-k", "4", "-o", "fit.zarr", *options),
+    )
+    rig.tell(
+        *("sbatch", f"--dependency=after:{driver}", "--array=1-2", "--mem=1500M"),
+        str(SCRIPTS / "workers.sbatch"),
+    )
+    rig.wait_until(lambda: driver not in rig.jobs(), "end of the driver", seconds=180)
+    said = (folder / f"slurm-{driver}.out").read_text()
+    assert "saved fit.zarr" in said, said
+    assert "tls://127.0.0.1" in (place / "scheduler.json").read_text() + said
+    alone = dasknmf.nmf(
+        "net.zarr", 4, scheduler="serial", exact=True, init="random", tol=0, tol_objective=0, max_iter=20
+    )
+    assert np.array_equal(dasknmf.load("fit.zarr").W, alone.W)
+    # workers end with their scheduler, and do not come again
+    assert (place / "done").exists()
+    rig.wait_until(lambda: not rig.jobs(), "end of its workers")
