@@ -178,7 +178,7 @@ def _ask(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
             command, capture_output=True, text=True, check=False, timeout=PATIENCE, stdin=subprocess.DEVNULL
         )
-    except FileNotFoundError as error:
+    except OSError as error:
         msg = (
             f"{command[0]} is not on this machine; type this where Slurm's commands are, such as a login node"
         )

@@ -190,9 +190,9 @@ def test_the_scripts_for_hand_use_run_to_the_same_bits_over_tls(
         str(SCRIPTS / "workers.sbatch"),
     )
     rig.wait_until(lambda: driver not in rig.jobs(), "end of the driver", seconds=180)
-    said = (folder / f"slurm-{driver}.out").read_text()
+    said = "\n".join(file.read_text() for file in sorted(folder.glob("slurm-*.out")))
     assert "saved fit.zarr" in said, said
-    assert "tls://127.0.0.1" in (place / "scheduler.json").read_text() + said
+    assert "tls://127.0.0.1" in said
     alone = dasknmf.nmf(
         "net.zarr", 4, scheduler="serial", exact=True, init="random", tol=0, tol_objective=0, max_iter=20
     )
