@@ -136,7 +136,7 @@ def test_a_worker_killed_in_the_middle_costs_no_bit(store: Path, serial: xr.Data
     [
         (
             "nowhere",
-            "'nowhere' is neither a word known here nor a file; give threads, serial, local, slurm, kubernetes, an address",
+            "'nowhere' is neither a word known here nor a file; give threads, serial, local, slurm, kubernetes, an",
         ),
         (
             "tcp://127.0.0.1:1",

@@ -29,8 +29,8 @@ def certs(folder: str, days: int, as_json: bool) -> None:  # noqa: FBT001
         f"saved {folder}: a CA for one cluster, and its certificates, valid until {made['valid_until']}"
     )
     click.echo(
-        "You alone can read the keys; the CA's own was not kept, so nobody makes more certificates. Copy the files of a "
-        "role to the machines that need them.\n"
+        "You alone can read the keys; the CA's own was not kept, so nobody makes more certificates. Copy the files "
+        "of a role to the machines that need them.\n"
         "Start the scheduler, then workers, then a run (HOST is where the scheduler is):"
     )
     for line in made["commands"].values():

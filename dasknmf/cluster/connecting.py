@@ -46,7 +46,8 @@ def connected(cluster: Cluster) -> Iterator[Client]:
         raise InputError(msg)
     if not cluster.insecure:
         warn_of_plain(address)
-    worker = f"dask worker {'--scheduler-file ' if cluster.scheduler_file else ''}{given}"
+    files = " --tls-ca-file CA --tls-cert CERT --tls-key KEY" if encrypted else ""
+    worker = f"dask worker {'--scheduler-file ' if cluster.scheduler_file else ''}{given}{files}"
     with _answering(str(given), address, cluster, worker) as client:
         wait_for_workers(
             client,

@@ -69,8 +69,7 @@ def executor_for(
         with Threads(count, memory=where.memory) as threads:
             yield threads
         return
-    memory = where.memory if where.kind == "address" else None
-    with _OPENING[where.kind](where) as opened, Distributed(opened, memory=memory) as executor:
+    with _OPENING[where.kind](where) as opened, Distributed(opened, memory=where.memory) as executor:
         yield executor
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.cluster.certificates import make_certificates
 from dasknmf.cluster.quantities import parse_duration
-from dasknmf.cluster.sections import Slurm
+from dasknmf.cluster.sections import TLS, Slurm
 from dasknmf.cluster.security import interface_is_loopback, security_of
 from dasknmf.cluster.timeouts import as_environment, timeouts
 from dasknmf.cluster.waiting import wait_for_workers
 from dasknmf.errors import InputError, missing_dependency
+from dasknmf.storage import remove
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,11 @@ if TYPE_CHECKING:
 WAIT = 86_400.0
 #: Seconds before its walltime in which a worker hands over what it holds, at most.
 MARGIN = 120.0
+
+#: Days that the keys of a run are valid; a run with all its queues is shorter.
+DAYS = 60
+#: Seconds in which Slurm must say whether it takes the jobs.
+ASKING = 60.0
 
 
 def with_room(memory: int) -> int:
@@ -54,15 +62,15 @@ def lifetime_of(walltime: float) -> tuple[int, int]:
     return int(walltime - min(MARGIN, walltime / 5) - stagger), stagger
 
 
-def job_options(cluster: Cluster) -> dict[str, Any]:
+def job_options(cluster: Cluster, tls: TLS | None) -> dict[str, Any]:
     """Return the arguments of ``SLURMCluster`` for a description.
 
-    What a description leaves out is as the user's ``jobqueue.yaml`` says.
+    What a description leaves out is as the user's ``jobqueue.yaml`` says; ``tls`` is what :func:`keys_of` gave.
 
     Raises
     ------
     InputError
-        If the interface is none of this machine, or a file of TLS is not there.
+        If a file of TLS is not there.
     """
     import dask
 
@@ -97,24 +105,40 @@ def job_options(cluster: Cluster) -> dict[str, Any]:
         "worker_extra_args": arguments,
         "scheduler_options": {"dashboard_address": "127.0.0.1:0"},
     }
-    return {name: value for name, value in options.items() if value is not None} | _security(cluster, held)
+    encryption = {} if tls is None else {"security": security_of(tls), "protocol": "tls://"}
+    return {name: value for name, value in options.items() if value is not None} | encryption
 
 
-def _security(cluster: Cluster, held: Slurm) -> dict[str, Any]:
+@contextmanager
+def keys_of(cluster: Cluster) -> Iterator[TLS | None]:
+    """Give the files of TLS: those of the description, else new ones for this run, which are removed with it.
+
+    None where nothing is seen beyond loopback, or the description says ``insecure``. dask-jobqueue would make some
+    too, but leave their files until its object is collected, and let them be valid for a year.
+
+    Raises
+    ------
+    InputError
+        If there is no folder for them, or the interface is none of this machine.
+    """
     import dask
 
-    if cluster.tls is not None:
-        return {"security": security_of(cluster.tls), "protocol": "tls://"}
+    held = cluster.slurm or Slurm()
     interface = held.interface or dask.config.get("jobqueue.slurm.interface", None)
-    if cluster.insecure or interface_is_loopback(interface):
-        return {}
+    if cluster.tls is not None or cluster.insecure or interface_is_loopback(interface):
+        yield cluster.tls
+        return
     shared = held.shared_directory or dask.config.get("jobqueue.slurm.shared-temp-directory", None)
     folder = Path(shared or Path.home()).expanduser()
     if not folder.is_dir():
         msg = f"slurm.shared_directory: {folder} is not a folder; name one that this machine and the nodes both see"
         raise InputError(msg)
-    # keys of this run alone, in files that only their owner reads, gone with the cluster
-    return {"security": True, "protocol": "tls://", "shared_temp_directory": str(folder)}
+    place = folder.absolute() / f".dasknmf-keys-{uuid.uuid4().hex[:8]}"
+    make_certificates(place, days=DAYS)
+    try:
+        yield TLS.of_folder(place, role="scheduler")
+    finally:
+        remove(place)
 
 
 def clock(seconds: float) -> str:
@@ -154,7 +178,11 @@ def slurm_jobs(cluster: Cluster) -> Iterator[Client]:
         msg = "slurm: there is no sbatch on PATH; run this where jobs are submitted, such as a login node"
         raise InputError(msg)
     workers = cluster.workers or 1
-    with dask.config.set(timeouts()), SLURMCluster(**job_options(cluster)) as started:
+    with (
+        keys_of(cluster) as tls,
+        dask.config.set(timeouts()),
+        SLURMCluster(**job_options(cluster, tls)) as started,
+    ):
         _try(sbatch, started.job_script())
         # scale() never replaces a job that is lost
         started.adapt(minimum_jobs=workers, maximum_jobs=workers)
@@ -171,9 +199,13 @@ def slurm_jobs(cluster: Cluster) -> Iterator[Client]:
 
 def _try(sbatch: str, script: str) -> None:
     """Ask Slurm whether it would take such a job; dask-jobqueue logs a refusal, and goes on trying."""
-    asked = subprocess.run(
-        [sbatch, "--test-only"], input=script, capture_output=True, text=True, timeout=60, check=False
-    )
+    try:
+        asked = subprocess.run(  # noqa: S603 # a script of dask-jobqueue, to be submitted next
+            [sbatch, "--test-only"], input=script, capture_output=True, text=True, timeout=ASKING, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        msg = f"Slurm has not answered sbatch for {ASKING:.0f} s; see with: sinfo"
+        raise InputError(msg) from error
     if asked.returncode != 0:
         said = " ".join(asked.stderr.split())[:300]
         msg = f"Slurm refuses the jobs ({said}); check partition, account, memory, walltime and directives"
