@@ -17,6 +17,7 @@ from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointFailed, CheckpointWritten
 from dasknmf.model import Model
 from dasknmf.solvers import solver_of
+from dasknmf.stopping import stop_if_asked, stop_is_asked
 from dasknmf.storage import (
     Location,
     StorageOptions,
@@ -112,13 +113,19 @@ class Checkpoints:
     def due(self, iteration: int, seconds: float) -> bool:
         """Tell whether it is time."""
         return (
-            self.location is not None
-            and (self.every_iterations is not None and iteration - self._iteration >= self.every_iterations)
-        ) or (self.every_seconds is not None and seconds - self._seconds >= self.every_seconds)
+            stop_is_asked()
+            or (
+                self.location is not None
+                and self.every_iterations is not None
+                and iteration - self._iteration >= self.every_iterations
+            )
+            or (self.every_seconds is not None and seconds - self._seconds >= self.every_seconds)
+        )
 
     def save(self, models: Sequence[Model], iteration: int, seconds: float) -> bool:
         """Write a checkpoint beside the last one, then put it in its place; tell whether that went well."""
         if self.location is None:
+            stop_if_asked()
             return False
         began = time.perf_counter()
         content = self._saved(models, iteration, seconds)
@@ -128,9 +135,11 @@ class Checkpoints:
         except OSError as error:
             where = os.fspath(self.location)
             self.listener(CheckpointFailed(where, iteration, error.strerror or str(error)))
+            stop_if_asked()
             return False
         self.written.add(os.fspath(self.location))
         self.listener(CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began))
+        stop_if_asked()
         return True
 
     def hold(self, models: Sequence[Model], iteration: int, seconds: float) -> None:

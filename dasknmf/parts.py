@@ -13,6 +13,7 @@ import numpy as np
 
 from dasknmf.aside import sweep_folder
 from dasknmf.errors import FormatError, InputError
+from dasknmf.stopping import stop_if_asked
 from dasknmf.storage import (
     exists,
     is_remote,
@@ -160,6 +161,7 @@ class KeptParts:
             )
         else:
             self.written.add(name)
+        stop_if_asked()
 
     def reached(self) -> str:
         """Return what a run goes on from when its cluster is lost."""

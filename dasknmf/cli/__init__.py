@@ -18,6 +18,7 @@ from dasknmf.cli.nesting import fragmentation, nest
 from dasknmf.cli.networks import coexpress, import_, info
 from dasknmf.cli.report import report
 from dasknmf.cli.shared import memory_limit_option, scheduler_option, workers_option
+from dasknmf.cli.submission import cancel, logs, resume, status, submit
 from dasknmf.cli.survey import survey
 from dasknmf.cli.symmetry import compare, symmetry
 from dasknmf.errors import DasknmfError, NotConvergedError
@@ -131,5 +132,10 @@ for command in (
     solvers,
     certs,
     demo,
+    submit,
+    status,
+    logs,
+    resume,
+    cancel,
 ):
     commands.add_command(command)

@@ -96,7 +96,8 @@ def job_options(cluster: Cluster, tls: TLS | None) -> dict[str, Any]:
         "queue": held.partition,
         "account": held.account,
         "interface": held.interface,
-        "job_extra_directives": list(held.directives) or None,
+        # one that lost its node is replaced; put back into the queue by Slurm, it would come a second time
+        "job_extra_directives": ["--no-requeue", *held.directives],
         "job_script_prologue": [*exports, *held.prologue],
         "python": held.python,
         "log_directory": held.log_directory and str(Path(held.log_directory).expanduser()),
