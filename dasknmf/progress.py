@@ -55,7 +55,7 @@ class LogLines:
             if now - self._last < LOG_EVERY:
                 return
             self._last = now
-        logger.info(describe(event))
+        logger.info(describe(event), extra={"event": event})
 
 
 def describe(event: Event) -> str:
@@ -131,12 +131,12 @@ def rate(event: IterationEnded | RunEnded) -> float:
 
 
 @contextmanager
-def progress_listener(*, quiet: bool = False) -> Iterator[Listener]:
-    """Give a listener for a command: a rich progress bar on a terminal, log lines elsewhere."""
+def progress_listener(*, quiet: bool = False, lines: bool = False) -> Iterator[Listener]:
+    """Give a listener for a command: a rich progress bar on a terminal, log lines elsewhere or if ``lines``."""
     if quiet:
         yield silent
         return
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not lines:
         try:
             import rich.progress  # noqa: F401
         except ImportError:
