@@ -72,7 +72,8 @@ class LogLines:
             if now - self._last < LOG_EVERY:
                 return
             self._last = now
-        logger.log(logging.WARNING if isinstance(event, Fault) else logging.INFO, describe(event))
+        level = logging.WARNING if isinstance(event, Fault) else logging.INFO
+        logger.log(level, describe(event), extra={"event": event})
 
 
 def describe(event: Event) -> str:
@@ -180,9 +181,9 @@ def also_telling(listener: Listener) -> Iterator[None]:
 
 
 @contextmanager
-def progress_listener(*, quiet: bool = False) -> Iterator[Listener]:
-    """Give a listener for a command: a rich progress bar on a terminal, log lines elsewhere."""
-    with _showing(quiet=quiet) as shown:
+def progress_listener(*, quiet: bool = False, lines: bool = False) -> Iterator[Listener]:
+    """Give a listener for a command: a rich progress bar on a terminal, log lines elsewhere or if ``lines``."""
+    with _showing(quiet=quiet, lines=lines) as shown:
 
         def tell(event: Event) -> None:
             for listener in (*_ALSO, shown):
@@ -192,11 +193,11 @@ def progress_listener(*, quiet: bool = False) -> Iterator[Listener]:
 
 
 @contextmanager
-def _showing(*, quiet: bool) -> Iterator[Listener]:
+def _showing(*, quiet: bool, lines: bool) -> Iterator[Listener]:
     if quiet:
         yield silent
         return
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not lines:
         try:
             import rich.progress  # noqa: F401
         except ImportError:

@@ -26,6 +26,7 @@ FLOORS = [
     {"solvers"},
     {"parameters"},
     {"options", "catalogue", "panels", "model", "unseen"},
+    {"observing"},
     {"driver", "progress", "sketching", "mixed", "survey_options"},
     {"checkpoint", "results", "matrices", "exact", "sketched", "execution"},
     {"pair_weights"},

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +20,7 @@ from dasknmf.cli.shared import memory_limit_option, scheduler_option, workers_op
 from dasknmf.cli.submission import cancel, logs, resume, status, submit
 from dasknmf.cli.survey import survey
 from dasknmf.cli.symmetry import compare, symmetry
+from dasknmf.cli.telling import say_error, set_up_logging, telling_options
 from dasknmf.errors import DasknmfError, NotConvergedError
 
 if TYPE_CHECKING:
@@ -31,13 +31,14 @@ DONE, FAILED, USAGE, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
 def main() -> None:
     """Run a command and leave with its exit code: 0 done, 1 failed, 2 usage, 3 not converged (--strict)."""
+    told: dict[str, Any] = {"log_format": "text"}
     try:
-        code = commands(standalone_mode=False)
+        code = commands(standalone_mode=False, obj=told)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("dasknmf: interrupted; a fit goes on from its last checkpoint with --resume", err=True)
+        say_error("interrupted; a fit goes on from its last checkpoint with --resume", told["log_format"])
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # the reader of stdout has gone, such as `| head`; nothing may be flushed to it on the way out
@@ -46,17 +47,15 @@ def main() -> None:
     except DasknmfError as error:
         if os.environ.get("DASKNMF_DEBUG"):
             raise
-        click.echo(f"dasknmf: {error}", err=True)
+        say_error(str(error), told["log_format"])
         sys.exit(NOT_CONVERGED if isinstance(error, NotConvergedError) else FAILED)
     except (OSError, MemoryError) as error:
         # the machine failed, not the program: a full disk, a folder that may not be written, no memory
         if os.environ.get("DASKNMF_DEBUG"):
             raise
         said = " ".join(str(error).split())
-        click.echo(
-            f"dasknmf: {type(error).__name__}{': ' if said else ''}{said}; DASKNMF_DEBUG=1 shows where",
-            err=True,
-        )
+        said = f"{type(error).__name__}{': ' if said else ''}{said}; DASKNMF_DEBUG=1 shows where"
+        say_error(said, told["log_format"])
         sys.exit(FAILED)
     sys.exit(code or DONE)
 
@@ -68,18 +67,12 @@ def main() -> None:
     type=click.Path(exists=True, dir_okay=False),
     help="JSON or YAML file with the options of an object store.",
 )
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@telling_options
 @click.pass_context
-def commands(context: click.Context, /, storage_options: str | None, quiet: bool) -> None:  # noqa: FBT001
+def commands(context: click.Context, /, **given: Any) -> None:
     """Non-negative factorization of gene networks that do not fit in memory."""
-    context.obj = {"storage_options": storage_options, "quiet": quiet}
-    # not the root logger: that would print what Dask, s3fs and others log too
-    logger = logging.getLogger("dasknmf")
-    logger.setLevel(logging.WARNING if quiet else logging.INFO)
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    logger.addHandler(handler)
-    context.call_on_close(lambda: logger.removeHandler(handler))
+    context.ensure_object(dict).update(given)
+    set_up_logging(context)
 
 
 @click.command()

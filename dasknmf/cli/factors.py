@@ -20,6 +20,7 @@ from dasknmf.cli.shared import (
     storage_of,
     workers_option,
 )
+from dasknmf.cli.telling import listener_of
 from dasknmf.errors import InputError, NotConvergedError
 
 if TYPE_CHECKING:
@@ -135,7 +136,6 @@ def fit(
     from dasknmf.mixed import model_grid
     from dasknmf.models import nmf_many
     from dasknmf.options import split_options
-    from dasknmf.progress import progress_listener
     from dasknmf.results import save
     from dasknmf.storage import remove, require_free
 
@@ -146,7 +146,7 @@ def fit(
     models = model_grid(solver, n_components, seed, of_model)
     place = checkpoint or checkpoint_beside(output)
     with locked(output, place):
-        with progress_listener(quiet=context.obj["quiet"]) as listener:
+        with listener_of(context) as listener:
             # the checkpoint stays until the result is saved
             execution = Execution(
                 **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True

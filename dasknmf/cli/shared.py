@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dasknmf.cli.telling import listener_of
 from dasknmf.errors import InputError
 
 if TYPE_CHECKING:
@@ -148,14 +149,13 @@ def run_and_save(
     """Run with progress, save the result, and only then remove the checkpoint, by default beside the output."""
     from dasknmf.execution import Execution, checkpoint_beside
     from dasknmf.lock import locked
-    from dasknmf.progress import progress_listener
     from dasknmf.results import save
     from dasknmf.storage import remove
 
     storage = storage_of(context)
     place = checkpoint or checkpoint_beside(output)
     with locked(output, place):
-        with progress_listener(quiet=context.obj["quiet"]) as listener:
+        with listener_of(context) as listener:
             # the checkpoint stays until the result is saved
             execution = Execution(
                 **running, checkpoint=place, storage_options=storage, progress=listener, keep_checkpoint=True

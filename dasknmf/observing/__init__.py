@@ -1,0 +1,1 @@
+"""What a run tells machines: log records as JSON, and metrics for Prometheus."""
