@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dasknmf.aside import sweep
 from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointWritten
 from dasknmf.model import Model
@@ -86,6 +87,8 @@ class Checkpoints:
         self.listener = listener
         self.storage_options = read_storage_options() if storage_options is None else storage_options
         require_folder(location)
+        if not is_remote(location):
+            sweep(local_path(location))
         if not is_remote(location) and local_path(location).is_dir():
             where = os.fspath(location)
             msg = f"checkpoint {where} is a folder; name a file, such as {where.rstrip('/')}/run.checkpoint"

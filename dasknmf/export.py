@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from dasknmf.aside import place_beside, put_in_place, sweep
 from dasknmf.errors import InputError, missing_dependency
 from dasknmf.storage import remove, require_free
 
@@ -70,12 +70,11 @@ def export(fit: xr.Dataset, path: str | os.PathLike[str], *, overwrite: bool = F
     else:
         compression: Literal["gzip"] | None = "gzip" if ending.endswith(".gz") else None
         write = lambda aside: to_table(fit).to_csv(aside, sep="\t", compression=compression)  # noqa: E731
-    aside = target.with_name(f".{uuid.uuid4().hex[:8]}.partial-{target.name}")
+    sweep(target)
+    aside = place_beside(target, ending=ending)
     try:
         write(aside)
-        if target.exists():
-            remove(target)
-        aside.rename(target)
+        put_in_place(aside, target)
     except BaseException:
         remove(aside)
         raise

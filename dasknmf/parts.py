@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dasknmf.aside import sweep_folder
 from dasknmf.errors import FormatError, InputError
 from dasknmf.storage import (
     exists,
@@ -99,6 +100,8 @@ class KeptParts:
                 "removed when all is done; name one that is not there yet"
             )
             raise InputError(msg)
+        if not is_remote(self.folder):
+            sweep_folder(local_path(self.folder))
 
     def get(self, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]] | None:
         """Return the plain values and the arrays of a part, if it is there and parts are to be read.

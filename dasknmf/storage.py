@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dasknmf.aside import place_beside, put_in_place, sweep
 from dasknmf.errors import InputError, missing_dependency
 
 if TYPE_CHECKING:
@@ -228,7 +228,8 @@ def publish(
 ) -> Iterator[str]:
     """Give a place to write a store, which becomes ``location`` only if the block ends well.
 
-    A local store is written beside its place and renamed. A URL is written in place, so its writer must
+    A local store is written beside its place and renamed, and what writers of it left that were killed is removed
+    first. A URL is written in place, so its writer must
     set the ``complete`` mark of its root attributes last, and readers must refuse a store without it.
 
     Parameters
@@ -250,6 +251,8 @@ def publish(
     InputError
         If the place is taken and ``overwrite`` is false, or its folder does not exist.
     """
+    if not is_remote(location):
+        sweep(local_path(location))
     require_free(location, overwrite=overwrite, storage_options=storage_options)
     if is_remote(location):
         remove(location, storage_options=storage_options)
@@ -260,16 +263,10 @@ def publish(
             raise
         return
     target = local_path(location).absolute()
-    aside = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
+    aside = place_beside(target)
     try:
         yield str(aside)
-        if target.exists():
-            old = target.with_name(f".{target.name}.replaced-{uuid.uuid4().hex[:8]}")
-            target.rename(old)
-            aside.rename(target)
-            remove(old)
-        else:
-            aside.rename(target)
+        put_in_place(aside, target)
     except BaseException:
         remove(aside)
         raise

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import uuid
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.aside import place_beside
 from dasknmf.storage import is_remote, local_path
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def write_whole(
             file.write(content)
         return
     target = local_path(location).absolute()
-    aside = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")
+    aside = place_beside(target)
     try:
         with aside.open("wb") as file:
             file.write(content)

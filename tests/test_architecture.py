@@ -16,7 +16,7 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 
 #: From the ground up; a room imports only from rooms below it, or from itself.
 FLOORS = [
-    {"errors", "blas", "compiling"},
+    {"errors", "blas", "compiling", "aside"},
     {"storage"},
     {"whole_file"},
     {"network"},

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from dasknmf.aside import owner, sweep
 from dasknmf.errors import InputError, one_of
 from dasknmf.network.compression import CODECS
 from dasknmf.network.dense_build import build_from_matrix
@@ -38,6 +39,8 @@ __all__ = ["import_network"]
 
 Layout = Literal["auto", "dense", "sparse"]
 
+#: Begins the names of temporary folders.
+SCRATCH = "dasknmf-import"
 #: Bytes for sorting: four million entries at once, so most published networks are sorted in one piece.
 MEMORY_LIMIT = 512 * 2**20
 
@@ -209,7 +212,11 @@ def _scratch(temp_dir: str | os.PathLike[str] | None) -> tempfile.TemporaryDirec
             f"temp_dir={os.fspath(temp_dir)!r} is not a folder; make it first: mkdir -p {os.fspath(temp_dir)}"
         )
         raise InputError(msg)
-    return tempfile.TemporaryDirectory(prefix="dasknmf-", dir=temp_dir, ignore_cleanup_errors=True)
+    # those of imports that were killed are as large as their networks
+    sweep(Path(temp_dir or tempfile.gettempdir()) / SCRATCH)
+    return tempfile.TemporaryDirectory(
+        prefix=f".{SCRATCH}.partial-{owner()}-", dir=temp_dir, ignore_cleanup_errors=True
+    )
 
 
 def _same_system(source: Any, location: Location) -> bool:
