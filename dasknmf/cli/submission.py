@@ -20,7 +20,7 @@ _ID = "A run by its ID: its folder, its output, or the name of either, below the
 # what is not an option of submit is of the command, also without --
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option("--cluster", help="Where: threads, local, an address or a file, slurm.  [default: threads]")
+@click.option("--cluster", help="Where: threads, local, slurm, an address or a file.  [default: threads]")
 @click.option(
     "--walltime", help="Of the driver's job on Slurm, such as 24h.  [default: that of the cluster's jobs]"
 )

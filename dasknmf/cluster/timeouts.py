@@ -5,9 +5,9 @@ from __future__ import annotations
 #: Measured with a worker whose link was cut: with Dask's 30 s a cut of 12 s costs no worker, and one for good a stall
 #: of 32 s; with 12 s the stall is 15 s; below 11 s every worker ends as it starts. 20 s is between the two. A frozen
 #: worker is given up after 60 s without a heartbeat instead of 300. Heartbeats come from a thread beside the tasks,
-#: which a task that holds the interpreter's lock silences; our kernels let go of it, and the longest silence measured, of two
-#: workers that compiled and fitted a sparse network while seven processes wanted each core, was 1.7 s. Less than 60 s
-#: would also give up one that imports over a slow file system.
+#: which a task that holds the interpreter's lock silences; our kernels let go of it, and the longest silence measured,
+#: of two workers that compiled and fitted a sparse network while seven processes wanted each core, was 1.7 s. Less than
+#: 60 s would also give up one that imports over a slow file system.
 SETTINGS = {
     "distributed.comm.timeouts.tcp": "20s",
     "distributed.scheduler.worker-ttl": "60s",

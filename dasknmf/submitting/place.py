@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from dasknmf.submitting.folder import Run
 
 #: What a place knows of an attempt. ``gone``: it has ended, or the place has never heard of it; ``silent``: the place
-#: cannot be asked now.
-Word = Literal["queued", "running", "gone", "cancelled", "silent"]
+#: cannot be asked now. ``done`` and ``failed`` are of a place whose process cannot write into the folder of the run.
+Word = Literal["queued", "running", "done", "failed", "gone", "cancelled", "silent"]
 
 
 class Said(NamedTuple):
@@ -26,8 +26,9 @@ class Said(NamedTuple):
 class Place(Protocol):
     """Runs commands, and finds them again by a handle: plain JSON values, kept in the folder of the run.
 
-    A place has no memory of its own. The process it starts is :func:`dasknmf.submitting.attempt.run_attempt`, which
-    writes how it went into the folder; a place only has to say what it knows when that is silent.
+    A place has no memory of its own. Where it sees the folder, the process it starts is
+    :func:`dasknmf.submitting.attempt.run_attempt`, which writes there how it went; a place only has to say what it
+    knows when that is silent.
     """
 
     def submit(self, run: Run, number: int) -> dict[str, Any]:
@@ -65,5 +66,9 @@ def place_of(name: str) -> Place:
         from dasknmf.submitting.slurm import Slurm
 
         return Slurm()
-    msg = f"no runs can be sent to {name!r}; there are local and slurm"
+    if name == "kubernetes":
+        from dasknmf.submitting.kubernetes import KubernetesJobs
+
+        return KubernetesJobs()
+    msg = f"no runs can be sent to {name!r}; there are local, slurm and kubernetes"
     raise InputError(msg)

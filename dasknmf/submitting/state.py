@@ -78,7 +78,7 @@ def state_of(run: Run) -> tuple[State, str]:
         return "running", ""
     # an attempt that was stopped may be in the queue of its place again
     said = place_of(run.asked["place"]).state(run, run.handle)
-    if said.word in ("queued", "running"):
+    if said.word in ("queued", "running", "done", "failed"):
         return said.word, said.reason
     ended = _ended(run)
     if said.word == "cancelled" or (run.of_attempt("cancel") and ended is None and said.word == "gone"):

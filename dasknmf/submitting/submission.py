@@ -231,9 +231,15 @@ def _sent(
         where = "threads" if where is None else str(folder.absolute() / "cluster.json")
     elif Path(where).is_file():
         where = str(Path(where).absolute())
-    if cluster is not None:
-        arguments += ["--cluster", str(where)]
     place = described.kind if described.kind in ("slurm", "kubernetes") else "local"
+    if place == "kubernetes" and command.cluster is not None:
+        msg = (
+            f"the driver is a pod beside its cluster, which it finds by itself; give the cluster to submit: "
+            f"dasknmf submit --cluster {command.cluster} -- {arguments[0]} …"
+        )
+        raise InputError(msg)
+    if cluster is not None and place != "kubernetes":
+        arguments += ["--cluster", str(where)]
     about = {"kind": described.kind, "given": str(where), "changes": command.changes, "walltime": walltime}
     return place, arguments, about, files
 

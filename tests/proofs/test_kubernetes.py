@@ -192,6 +192,52 @@ def test_scaled_up_down_and_adapted_the_bits_stay(kube: Kube, network: Path) -> 
     kube.wait_for_pods("worker", 0)
 
 
+def test_a_run_is_submitted_cancelled_and_resumed(kube: Kube, network: Path, serial: Any) -> None:
+    """The driver is a pod of a DaskJob; a volume is a folder of this machine, at the same place in every pod."""
+    shared = str(network.parent)
+    file, output = (
+        described(kube.folder, name=None, claims={"networks": shared}),
+        network.parent / "submitted.zarr",
+    )
+    fit = ["fit", network, "-k", 5, "-o", output, *SAME, "--checkpoint-iterations", 20]
+    folder = kube.folder / "the.run"
+
+    def ask(*command: object, log: str) -> str:
+        run = kube.start("dasknmf", *command, log=log)
+        assert run.wait(seconds=90) == 0, run.text()
+        return run.text()
+
+    def wait_until(state: str) -> dict[str, Any]:
+        until = time.monotonic() + 150
+        while True:
+            said = ask("status", folder, "--json", log="status.log")
+            found = json.loads(said[said.index("{") :].splitlines()[0])
+            if found["state"] == state:
+                return dict(found)
+            assert time.monotonic() < until, found
+            time.sleep(1)
+
+    ask("submit", "--cluster", file, "--run-folder", folder, "--", *fit, log="submit.log")
+    wait_until("running")
+    until = time.monotonic() + 90
+    while "checkpoint after iteration" not in ask("logs", folder, log="logs.log"):
+        assert time.monotonic() < until
+        time.sleep(1)
+    ask("cancel", folder, log="cancel.log")
+    wait_until("cancelled")
+    kube.wait_for_pods("worker", 0)
+    assert not output.exists()
+    ask("resume", folder, log="resume.log")
+    wait_until("done")
+    assert "resumed after iteration" in ask("logs", folder, log="logs2.log")
+    check_same(output, serial)
+    refused = kube.start(
+        "dasknmf", "submit", "--cluster", file, "--", *fit[:5], "fit.zarr", log="refused.log"
+    )
+    assert refused.wait(seconds=60) == 1
+    assert "fit.zarr: a pod does not see it" in refused.text()
+
+
 def test_without_an_operator_there_is_one_error(tmp_path: Path, network: Path) -> None:
     with rig() as processes:
         kube = Kube(processes, tmp_path)
