@@ -77,8 +77,8 @@ def nmf(
         for 128 genes. All iterations of ``hals`` or ``mu``, the solvers that take weights, are then on A, as with
         ``exact``, starts are of A with unknown entries as 0, and errors are weighted; there is no Eckart–Young bound.
     scheduler : str, mapping, Cluster or distributed.Client, optional
-        ``"threads"``, ``"serial"``, ``"local"``, ``"slurm"``, ``"kubernetes"``, an address, a scheduler file, a client, or
-        what else :func:`dasknmf.cluster.read_cluster` takes; by default the current client, otherwise threads.
+        ``"threads"``, ``"serial"``, ``"local"``, ``"slurm"``, ``"kubernetes"``, an address, a scheduler file, a client,
+        or what :func:`dasknmf.cluster.read_cluster` takes; by default the current client, otherwise threads.
     workers : int, optional
         Threads, worker processes, jobs or pods; not with a client.
     memory_limit : int or str, optional
