@@ -79,7 +79,7 @@ def nmf(
         ``exact``, starts are of A with unknown entries as 0, and errors are weighted; there is no Eckart–Young bound.
     scheduler : str, mapping, Cluster or distributed.Client, optional
         ``"threads"``, ``"serial"``, ``"local"``, ``"slurm"``, ``"kubernetes"``, an address, a scheduler file, a client,
-        or what else :func:`dasknmf.cluster.read_cluster` takes; by default the current client, otherwise threads.
+        or what :func:`dasknmf.cluster.read_cluster` takes; by default the current client, otherwise threads.
     workers : int, optional
         Threads, worker processes, jobs or pods; not with a client.
     memory_limit : int or str, optional
