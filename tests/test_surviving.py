@@ -133,6 +133,7 @@ def test_smaller_groups_are_more_groups_of_the_same_matrix_and_the_result_says_s
 ) -> None:
     monkeypatch.setattr("dasknmf.engine.grid.SMALL_PANEL", 128)
     monkeypatch.setattr("dasknmf.engine.grid.FEWEST_GROUPS", 1)
+    monkeypatch.setattr("dasknmf.engine.sweep.SMALLEST_DENSE_GROUP", 1)
     groups: list[int] = []
     killed: list[bool] = []
 
@@ -145,14 +146,14 @@ def test_smaller_groups_are_more_groups_of_the_same_matrix_and_the_result_says_s
             msg = "a task ended its worker several times"
             raise KilledWorkerError(msg)
 
-    fit = dasknmf.nmf(store, 3, scheduler=client, progress=listen, **OPTIONS)
+    fit = dasknmf.nmf(store, 3, scheduler=client, progress=listen, **{**OPTIONS, "max_iter": 4})
     assert groups[1] > groups[0]
     assert fit.attrs["smaller_groups"] == 4
-    whole = dasknmf.nmf(store, 3, scheduler="serial", **OPTIONS)
+    whole = dasknmf.nmf(store, 3, scheduler="serial", **{**OPTIONS, "max_iter": 4})
     assert "smaller_groups" not in whole.attrs
     np.testing.assert_allclose(fit["W"], whole["W"], rtol=1e-3, atol=1e-4)
     monkeypatch.setattr(Threads, "parts", 4)
-    same = dasknmf.nmf(store, 3, scheduler="serial", **OPTIONS)
+    same = dasknmf.nmf(store, 3, scheduler="serial", **{**OPTIONS, "max_iter": 4})
     np.testing.assert_array_equal(fit["W"], same["W"])
 
 

@@ -122,8 +122,8 @@ class Watch:
         if seconds >= self.patience:
             remedy = remedy or f"start one: dask worker {where}"
             msg = (
-                f"waited {self.patience:.0f} s for {what} at {where}; {remedy}, and go on from the last checkpoint with "
-                "--resume (resume=True), or wait longer with --patience (patience=)"
+                f"waited {self.patience:.0f} s for {what} at {where}; {remedy}, and go on from the last checkpoint "
+                "with --resume (resume=True), or wait longer with --patience (patience=)"
             )
             raise ClusterError(msg)
         self.listener(Waiting(f"{what} at {where}", seconds, self.patience))
