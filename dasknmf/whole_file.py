@@ -7,7 +7,7 @@ import shutil
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from dasknmf.aside import place_beside
+from dasknmf.aside import place_beside, sweep
 from dasknmf.errors import DasknmfError, InputError, WriteError
 from dasknmf.storage import is_remote, local_path
 
@@ -93,6 +93,7 @@ def write_whole(
             file.write(content)
         return
     target = local_path(location).absolute()
+    sweep(target)
     aside = place_beside(target)
     try:
         with aside.open("wb") as file:

@@ -21,6 +21,7 @@ from dasknmf.cli.shared import (
     storage_of,
     workers_option,
     write_figure,
+    write_table,
 )
 from dasknmf.errors import InputError
 
@@ -138,7 +139,7 @@ def nest(
     )
     rows = level_table(found)
     if table is not None:
-        node_table(found).to_csv(table, sep="\t", index=False)
+        write_table(node_table(found), table, index=False)
     if figure is not None:
         from dasknmf.report.nesting_page import plot_nested
 
@@ -191,7 +192,7 @@ def fragmentation(
         save(found, output, overwrite=force, storage_options=storage)
     rows = fragmentation_table(found)
     if table is not None:
-        rows.to_csv(table, sep="\t", index=False)
+        write_table(rows, table, index=False)
     if figure is not None:
         from dasknmf.report.nesting_page import plot_fragmentation
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from functools import wraps
@@ -124,13 +125,24 @@ def require_folders(*files: str | None) -> None:
             raise InputError(msg)
 
 
+def write_table(rows: Any, file: str, *, index: bool = True) -> None:
+    """Write a table as TSV, seen whole or not at all."""
+    from dasknmf.whole_file import write_whole
+
+    write_whole(file, rows.to_csv(sep="\t", index=index).encode())
+
+
 def write_figure(figure: Any, file: str) -> None:
-    """Write a figure in the format that the ending of its name says."""
+    """Write a figure in the format that the ending of its name says, seen whole or not at all."""
+    from dasknmf.whole_file import write_whole
+
+    drawn = io.BytesIO()
     try:
-        figure.savefig(file, dpi=150)
+        figure.savefig(drawn, dpi=150, format=Path(file).suffix.removeprefix(".") or "png")
     except ValueError as error:
         msg = f"figure {file}: {error}; end its name in .png, .svg or .pdf"
         raise InputError(msg) from error
+    write_whole(file, drawn.getbuffer())
 
 
 #: Options that say where and how a run goes, not what it does.

@@ -21,8 +21,10 @@ from dasknmf.cli.shared import (
     scheduler_option,
     storage_of,
     workers_option,
+    write_figure,
+    write_table,
 )
-from dasknmf.errors import InputError, MissingDependencyError
+from dasknmf.errors import MissingDependencyError
 
 
 @click.command()
@@ -133,7 +135,7 @@ def survey(
     )
     rows = survey_table(found)
     if table is not None:
-        rows.to_csv(table, sep="\t", index=False)
+        write_table(rows, table, index=False)
     drawn = _draw(found, output, figure)
     if as_json:
         echo_json(_facts(found, output, drawn, rows))
@@ -154,16 +156,12 @@ def _draw(found: Any, output: str, figure: str | None) -> str | None:
             return None
         figure = str(local_path(output).with_suffix(".png"))
     try:
-        drawn: Any = plot_survey(found)
-        drawn.savefig(figure)
+        write_figure(plot_survey(found), figure)
     except MissingDependencyError:
         if asked:
             raise
         click.echo("no figure: it needs matplotlib, pip install 'dasknmf[plot]'", err=True)
         return None
-    except ValueError as error:
-        msg = f"figure {figure}: {error}; end its name in .png, .svg or .pdf"
-        raise InputError(msg) from error
     return figure
 
 

@@ -22,6 +22,7 @@ from dasknmf.cli.shared import (
     storage_of,
     workers_option,
     write_figure,
+    write_table,
 )
 from dasknmf.errors import InputError
 
@@ -106,7 +107,7 @@ def symmetry(
     files = {table: rows, pair_file: pair_table(found), measure_file: measure_table(found)}
     for file, made in files.items():
         if file is not None:
-            made.to_csv(file, sep="\t", index=file != pair_file)
+            write_table(made, file, index=file != pair_file)
     drawn = _draw(found, fits, figure, scatter)
     saved = [output, *drawn, *(file for file in files if file)]
     sentences = json.loads(found.attrs["sentences"])
@@ -233,7 +234,7 @@ def compare(
     )
     rows = comparison_table(found)
     if table is not None:
-        rows.to_csv(table, sep="\t")
+        write_table(rows, table)
     if figure is not None:
         from dasknmf.report.comparison import plot_comparison
 

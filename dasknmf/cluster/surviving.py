@@ -137,14 +137,17 @@ def _marked(made: T, parts: int) -> T:
 
 
 @contextmanager
-def _quiet(name: str) -> Iterator[None]:
+def _quiet(*names: str) -> Iterator[None]:
     """Drop the tracebacks that a client logs when it is closed while it tries to reach a scheduler that is gone."""
-    logger = logging.getLogger(name)
-    before, logger.disabled = logger.disabled, True
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.disabled = before
+        for logger, was in zip(loggers, before, strict=True):
+            logger.disabled = was
 
 
 class Place:
@@ -187,7 +190,7 @@ class Place:
         try:
             yield executor
         except (LostClusterError, KilledWorkerError):
-            with suppress(Exception), _quiet("distributed.utils"):
+            with suppress(Exception), _quiet("distributed.utils", "distributed.client"):
                 stack.close()
             raise
         finally:

@@ -115,7 +115,7 @@ def plan(seed: int) -> Iterator[Round]:
     """Yield rounds, the same for a seed."""
     draw = random.Random(seed)
     while True:
-        victim = draw.choices(["client", "worker", "nanny", "scheduler"], weights=[64, 12, 12, 12])[0]
+        victim = draw.choices(["client", "worker", "nanny", "scheduler"], weights=[76, 8, 8, 8])[0]
         if victim == "client":
             chosen = draw.choice(list(STAGES))
             where = draw.choices(["threads", "local", "cluster"], weights=[20, 1, 3])[0]
@@ -223,7 +223,7 @@ class Chaos:
             assert run.wait(seconds=BOUND) == 0, run.text()
             self._seconds[name, "threads"] = time.monotonic() - began
             self._steps[name] = run.steps
-            assert run.steps > 5, run.text()
+            assert run.steps, run.text()
             kept = self.folder / "wanted" / name
             kept.parent.mkdir(exist_ok=True)
             (place / STAGES[name].output).rename(kept)

@@ -187,6 +187,12 @@ def state(pid: int) -> str:
     return (_fields(pid) or [""])[0]
 
 
+def cpu_ticks(pid: int) -> int:
+    """Return the time that a process has had of processors, in ticks; 0 where it has ended."""
+    fields = _fields(pid)
+    return int(fields[11]) + int(fields[12]) if fields else 0
+
+
 def _parent(pid: int) -> int:
     return int((_fields(pid) or ["", "0"])[1])
 
