@@ -153,7 +153,7 @@ def progress_listener(*, quiet: bool = False) -> Iterator[Listener]:
             for listener in (*_ALSO, shown):
                 listener(event)
 
-        yield tell
+        yield tell if _ALSO else shown
 
 
 @contextmanager
