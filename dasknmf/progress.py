@@ -189,7 +189,7 @@ def progress_listener(*, quiet: bool = False, lines: bool = False) -> Iterator[L
             for listener in (*_ALSO, shown):
                 listener(event)
 
-        yield tell
+        yield tell if _ALSO else shown
 
 
 @contextmanager

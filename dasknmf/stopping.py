@@ -28,8 +28,3 @@ def stop_if_asked() -> None:
     if _WISH.is_set():
         msg = "stopped at a checkpoint"
         raise KeyboardInterrupt(msg)
-
-
-def forget_the_wish() -> None:
-    """Start anew: nobody has asked."""
-    _WISH.clear()

@@ -97,7 +97,10 @@ def job_options(cluster: Cluster, tls: TLS | None) -> dict[str, Any]:
         "account": held.account,
         "interface": held.interface,
         # one that lost its node is replaced; put back into the queue by Slurm, it would come a second time
-        "job_extra_directives": ["--no-requeue", *held.directives],
+        "job_extra_directives": [
+            "--no-requeue",
+            *(held.directives or dask.config.get("jobqueue.slurm.job-extra-directives", None) or ()),
+        ],
         "job_script_prologue": [*exports, *held.prologue],
         "python": held.python,
         "log_directory": held.log_directory and str(Path(held.log_directory).expanduser()),

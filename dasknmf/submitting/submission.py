@@ -170,7 +170,12 @@ def cancel(run: Run | str, *, kill: bool = False, wait: float = 60.0) -> str:
         msg = f"{run.id} is {state}; there is nothing to cancel"
         raise InputError(msg)
     run.write("cancel", {"number": run.attempt, "time": time.time()})
-    place_of(run.asked["place"]).cancel(run, run.handle, kill=kill)
+    try:
+        place_of(run.asked["place"]).cancel(run, run.handle, kill=kill)
+    except InputError:
+        # it was not asked after all
+        run.folder.joinpath("cancel.json").unlink()
+        raise
     last = time.monotonic() + wait
     while (state := state_of(run)[0]) in LIVING and time.monotonic() < last:
         time.sleep(LOOK)
@@ -220,9 +225,6 @@ def _sent(
     if command.cluster is not None and cluster is not None:
         msg = f"the cluster is given twice, to submit and as {command.cluster!r} to {arguments[0]}; give one"
         raise InputError(msg)
-    if not command.resumable:
-        # it runs on no cluster
-        return "local", arguments, {"given": "threads", "changes": {}}, {}
     where = command.cluster if cluster is None else cluster
     described = read_cluster(where, **command.changes)
     if not isinstance(where, str | os.PathLike):
@@ -238,7 +240,7 @@ def _sent(
             f"dasknmf submit --cluster {command.cluster} -- {arguments[0]} …"
         )
         raise InputError(msg)
-    if cluster is not None and place != "kubernetes":
+    if cluster is not None and command.resumable and place != "kubernetes":
         arguments += ["--cluster", str(where)]
     about = {"kind": described.kind, "given": str(where), "changes": command.changes, "walltime": walltime}
     return place, arguments, about, files

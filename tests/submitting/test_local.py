@@ -100,7 +100,7 @@ def test_it_gives_the_factors_of_a_run_here(folder: Path) -> None:
 
 
 def test_one_that_is_cancelled_ends_at_a_checkpoint_and_goes_on_to_the_same_bits(folder: Path) -> None:
-    options = [*ENDLESS[:-3], "3000", "--checkpoint-seconds", "1000"]
+    options = [*ENDLESS[:-3], "2000", "--checkpoint-seconds", "1000"]
     run = submit(["fit", "net.zarr", "-o", "fit.zarr", *options])
     until_printed(run, "sketch: read 1")
     assert cancel(run) == "cancelled"
@@ -114,7 +114,7 @@ def test_one_that_is_cancelled_ends_at_a_checkpoint_and_goes_on_to_the_same_bits
     assert "resumed after iteration" in until_ended(run)
     assert (status(run).state, status(run).attempt) == ("done", 2)
     assert not Path("fit.zarr.checkpoint").exists()
-    alone = dasknmf.nmf("net.zarr", 4, exact=True, init="random", tol=0, tol_objective=0, max_iter=3000)
+    alone = dasknmf.nmf("net.zarr", 4, exact=True, init="random", tol=0, tol_objective=0, max_iter=2000)
     assert np.array_equal(dasknmf.load("fit.zarr").W, alone.W)
 
 

@@ -12,8 +12,9 @@ import pytest
 import dasknmf
 from dasknmf.cluster import Cluster, read_cluster
 from dasknmf.errors import FormatError, InputError
-from dasknmf.submitting import runs_under, submit
+from dasknmf.submitting import cancel, resume, runs_under, submit
 from dasknmf.submitting.folder import Run, make_run, run_in
+from dasknmf.submitting.holding import holding
 from dasknmf.submitting.place import place_of
 from dasknmf.submitting.slurm import batch_script
 from dasknmf.submitting.state import state_of
@@ -133,3 +134,19 @@ def test_a_description_from_python_is_kept_beside_the_run_without_what_may_be_se
 def test_an_unknown_place_is_refused() -> None:
     with pytest.raises(InputError, match="no runs can be sent to 'kubernetes'; there are local and slurm"):
         place_of("kubernetes")
+
+
+def test_a_run_of_another_machine_is_neither_cancelled_nor_resumed_here(folder: Path) -> None:
+    run = make_run(folder / "a.run", {**ASKED, "directory": str(folder), "overwrites": False})
+    there = {"host": "elsewhere", "boot": "b", "pid": os.getpid(), "began": "1"}
+    run.write("attempt", {"number": 1, "time": 0.0, "handle": there})
+    assert state_of(run) == ("lost", "no lock of it is seen here; it was started on elsewhere: ask there")
+    with pytest.raises(InputError, match="was started on elsewhere, where it may still run"):
+        resume(run)
+    # over a file system that shares locks it is seen to live
+    with holding(run.alive):
+        assert state_of(run) == ("running", "")
+        with pytest.raises(InputError, match="cancel it there"):
+            cancel(run)
+    # it was not asked, so that it is not taken for cancelled
+    assert state_of(run)[0] == "lost"
