@@ -23,6 +23,7 @@ from dasknmf.storage import (
     is_remote,
     local_path,
     read_storage_options,
+    read_whole,
     remove,
     require_folder,
 )
@@ -201,10 +202,7 @@ def _read(location: Location, storage_options: StorageOptions) -> Saved:
     where = os.fspath(location)
     broken = f"{where} is not a whole checkpoint; remove it and start again without --resume"
     try:
-        import fsspec
-
-        with fsspec.open(where, "rb", **storage_options) as file:
-            data = io.BytesIO(file.read())
+        data = io.BytesIO(read_whole(where, storage_options=storage_options))
         with np.load(data, allow_pickle=False) as arrays:
             content = json.loads(arrays["content"].tobytes())
             if content.get("version") != VERSION:

@@ -34,6 +34,14 @@ class ClusterError(DasknmfError, RuntimeError):
     """A Dask cluster that was lost in the middle of a run."""
 
 
+class StoreError(DasknmfError):
+    """An object store that cannot be reached, or cannot do what is asked of it."""
+
+
+class StoreAccessError(StoreError):
+    """An object store that refused the credentials; the message says where they were taken from."""
+
+
 class NotConvergedError(DasknmfError, RuntimeError):
     """A fit stopped before its tolerance, where the caller asked for that to be an error."""
 

@@ -15,7 +15,9 @@ from dasknmf.storage import (
     exists,
     is_remote,
     local_path,
+    objects_at,
     read_storage_options,
+    read_whole,
     remove,
     require_folder,
 )
@@ -158,17 +160,12 @@ class KeptParts:
             return []
         if not is_remote(self.folder):
             return sorted(inside.name for inside in local_path(self.folder).iterdir())
-        import fsspec
-
-        filesystem, path = fsspec.core.url_to_fs(self.folder, **self.storage_options)
-        return sorted(str(name).rsplit("/", 1)[-1] for name in filesystem.ls(path, detail=False))
+        objects, key = objects_at(self.folder, self.storage_options)
+        return objects.names(key, deep=False)
 
     def _read(self, place: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, NDArray[Any]]]:
-        import fsspec
-
         try:
-            with fsspec.open(place, "rb", **self.storage_options) as file:
-                data = io.BytesIO(file.read())
+            data = io.BytesIO(read_whole(place, storage_options=self.storage_options))
             with np.load(data, allow_pickle=False) as kept:
                 whole = json.loads(kept["content"].tobytes())
                 arrays = {

@@ -6,7 +6,7 @@ import os
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from dasknmf.storage import is_remote, local_path
+from dasknmf.storage import is_remote, local_path, objects_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,11 +29,9 @@ def write_whole(
         Options for the fsspec file system of a URL.
     """
     if is_remote(location):
-        import fsspec
-
         # one object: an upload is seen whole or not at all
-        with fsspec.open(os.fspath(location), "wb", **(storage_options or {})) as file:
-            file.write(content)
+        objects, key = objects_at(location, storage_options)
+        objects.write(key, content)
         return
     target = local_path(location).absolute()
     aside = target.with_name(f".{target.name}.partial-{uuid.uuid4().hex[:8]}")

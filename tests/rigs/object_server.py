@@ -72,7 +72,11 @@ class ObjectServer:
         """Start it, or start it again at the same ports, and wait until it answers."""
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
-        identity = {"name": "tests", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin"]}
+        identity = {
+            "name": "tests",
+            "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+            "actions": ["Admin"],
+        }
         (self.folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
         self.ports = self.ports or free_ports(4)
         master, volume, filer, s3 = self.ports
