@@ -7,6 +7,7 @@ import json
 import os
 import time
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,16 @@ import numpy as np
 from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointWritten
 from dasknmf.model import Model
+from dasknmf.pointer import Pointed
 from dasknmf.solvers import solver_of
 from dasknmf.storage import (
     Location,
     StorageOptions,
-    exists,
     is_remote,
     local_path,
     read_storage_options,
-    read_whole,
-    remove,
     require_folder,
 )
-from dasknmf.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +33,9 @@ if TYPE_CHECKING:
     from dasknmf.events import Listener
     from dasknmf.options import ModelOptions
 
-VERSION = 2
+VERSION = 3
+#: What reading a damaged archive raises.
+_BROKEN = (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError, RuntimeError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Checkpoints:
     Parameters
     ----------
     location : path or URL
-        The file, ``.npz`` by its content, replaced as a whole each time.
+        The file, ``.npz`` by its content, replaced as a whole each time; below a URL the objects and the pointer of
+        :mod:`dasknmf.pointer`, so that two runs cannot overwrite each other.
     identity : dict
         Options, starts and network; a run resumes only where they are equal.
     every_seconds, every_iterations : optional
@@ -91,13 +92,18 @@ class Checkpoints:
             where = os.fspath(location)
             msg = f"checkpoint {where} is a folder; name a file, such as {where.rstrip('/')}/run.checkpoint"
             raise InputError(msg)
+        self._file = Pointed(location, self.storage_options)
+        self._begun = False
         self.reads: Callable[[], int] = lambda: 0
         self._iteration = 0
         self._seconds = 0.0
 
     def begin(self, iteration: int, seconds: float) -> None:
-        """Count from here until the next checkpoint is due."""
+        """Count from here until the next checkpoint is due; from now on, no other run may write there."""
         self._iteration, self._seconds = iteration, seconds
+        if not self._begun:
+            self._file.look()
+            self._begun = True
 
     def due(self, iteration: int, seconds: float) -> bool:
         """Tell whether it is time."""
@@ -143,11 +149,14 @@ class Checkpoints:
             "seconds": seconds,
             "reads": self.reads(),
             "models": saved,
+            # a damaged name in the archive would lose an array unseen
+            "arrays": sorted(arrays),
         }
         arrays["content"] = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)
-        write_whole(self.location, buffer.getbuffer(), storage_options=self.storage_options)
+        self._file.write(buffer.getbuffer())
+        self._begun = True
         self.begin(iteration, seconds)
         self.listener(CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began))
 
@@ -159,9 +168,10 @@ class Checkpoints:
         FormatError
             If it is damaged, of another version, or of another run.
         """
-        if not exists(self.location, storage_options=self.storage_options):
+        held = self._file.read()
+        if held is None:
             return None
-        saved = _read(self.location, self.storage_options)
+        saved = _parsed(held, self.location)
         if saved.identity != self.identity:
             changed = sorted(
                 key
@@ -179,7 +189,7 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove the checkpoint: the run is done."""
-        remove(self.location, storage_options=self.storage_options)
+        self._file.remove()
 
 
 def restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
@@ -198,12 +208,11 @@ def restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
     return Model(model.name, solver, kept["rows"], state=solver.restore(kept["state"]), **history)
 
 
-def _read(location: Location, storage_options: StorageOptions) -> Saved:
+def _parsed(held: bytes | memoryview, location: Location) -> Saved:
     where = os.fspath(location)
     broken = f"{where} is not a whole checkpoint; remove it and start again without --resume"
     try:
-        data = io.BytesIO(read_whole(where, storage_options=storage_options))
-        with np.load(data, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(held), allow_pickle=False) as arrays:
             content = json.loads(arrays["content"].tobytes())
             if content.get("version") != VERSION:
                 msg = (
@@ -211,13 +220,15 @@ def _read(location: Location, storage_options: StorageOptions) -> Saved:
                     "start again without --resume"
                 )
                 raise FormatError(msg)
+            if content["arrays"] != sorted(set(arrays.files) - {"content"}):
+                raise FormatError(broken)
             for index, model in enumerate(content["models"]):
                 model["rows"] = {name: arrays[f"{index}/{name}"] for name in model["rows"]}
                 of_state = f"{index}/state/"
                 model["state"] |= {
                     name.removeprefix(of_state): arrays[name] for name in arrays if name.startswith(of_state)
                 }
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
+    except _BROKEN as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(broken) from error

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
     from dasknmf.storage import Location, StorageOptions
 
 #: Of the files; a part of another version is not read.
-VERSION = 1
+VERSION = 2
 #: What the files of parts end with, by which a folder that holds anything else is told, which is never removed.
 ENDING = ".part.npz"
+#: What reading a damaged archive raises.
+_BROKEN = (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError, RuntimeError, zlib.error)
 
 
 class KeptParts:
@@ -136,7 +139,13 @@ class KeptParts:
             return
         if not is_remote(self.folder):
             local_path(self.folder).mkdir(exist_ok=True)
-        whole = {"version": VERSION, "identity": self.identity, "content": dict(content)}
+        whole = {
+            "version": VERSION,
+            "identity": self.identity,
+            "content": dict(content),
+            # a damaged name in the archive would lose an array unseen
+            "arrays": sorted(arrays or {}),
+        }
         buffer = io.BytesIO()
         np.savez(
             buffer,
@@ -177,8 +186,11 @@ class KeptParts:
                     f"remove {self.folder}"
                 )
                 raise FormatError(msg)
+            if whole["arrays"] != sorted(arrays):
+                msg = f"{place} is not whole; remove it and resume"
+                raise FormatError(msg)
             return whole["identity"], whole["content"], arrays
-        except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
+        except _BROKEN as error:
             if isinstance(error, FormatError):
                 raise
             msg = f"{place} is not whole; remove it and resume"

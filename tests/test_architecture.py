@@ -18,7 +18,8 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 FLOORS = [
     {"errors", "blas", "compiling"},
     {"storage"},
-    {"whole_file"},
+    {"whole_file", "integrity"},
+    {"pointer"},
     {"network"},
     {"generated"},
     {"engine"},

@@ -1,5 +1,6 @@
 """Where stores live: local paths and URLs, their options, objects asked for with patience, stores seen whole."""
 
+from dasknmf.storage.checksums import attributes_checksum, checked_codecs, ends_with_its_checksum
 from dasknmf.storage.files import open_file, read_whole
 from dasknmf.storage.locations import Location, StorageOptions, absolute, is_remote, local_path
 from dasknmf.storage.objects import NOTHING_THERE, Objects, expect, objects_at
@@ -16,6 +17,9 @@ __all__ = [
     "StorageOptions",
     "Taken",
     "absolute",
+    "attributes_checksum",
+    "checked_codecs",
+    "ends_with_its_checksum",
     "exists",
     "expect",
     "is_remote",

@@ -1,8 +1,10 @@
-"""The checksum at the end of a chunk."""
+"""Checksums of what is written: a CRC-32C at the end of each chunk, a SHA-256 of attributes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dasknmf.storage.objects import Content
@@ -29,3 +31,22 @@ def ends_with_its_checksum(content: Content) -> bool:
     array = np.frombuffer(content, dtype=np.uint8)
     expected = int.from_bytes(bytes(array[-CHECKSUM_BYTES:]), "little")
     return int(google_crc32c.value(array[:-CHECKSUM_BYTES])) == expected
+
+
+def checked_codecs() -> list[Any]:
+    """Return the codecs of arrays that have no choice of their own: Zstandard, then a CRC-32C."""
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    return [ZstdCodec(), Crc32cCodec()]
+
+
+def attributes_checksum(attributes: dict[str, Any]) -> str:
+    """Return the SHA-256 of attributes, as JSON with sorted keys, without spaces, in ASCII.
+
+    Examples
+    --------
+    >>> attributes_checksum({"genes": 3, "tile": 2}) == attributes_checksum({"tile": 2, "genes": 3})
+    True
+    """
+    text = json.dumps(attributes, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
