@@ -1,6 +1,11 @@
 """Where stores live: local paths and URLs, their options, objects asked for with patience, stores seen whole."""
 
-from dasknmf.storage.checksums import attributes_checksum, checked_codecs, ends_with_its_checksum
+from dasknmf.storage.checksums import (
+    CHECKSUM_BYTES,
+    attributes_checksum,
+    checked_codecs,
+    ends_with_its_checksum,
+)
 from dasknmf.storage.files import open_file, read_whole
 from dasknmf.storage.locations import Location, StorageOptions, absolute, is_remote, local_path
 from dasknmf.storage.objects import NOTHING_THERE, Objects, expect, objects_at
@@ -9,6 +14,7 @@ from dasknmf.storage.options import ENVIRONMENT_VARIABLE, read_mapping, read_sto
 from dasknmf.storage.patience import Absent, Taken
 
 __all__ = [
+    "CHECKSUM_BYTES",
     "ENVIRONMENT_VARIABLE",
     "NOTHING_THERE",
     "Absent",

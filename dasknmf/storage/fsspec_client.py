@@ -110,6 +110,8 @@ class FsspecClient:
             if type(one).__module__.split(".")[0] in ("aiohttp", "botocore", "aiobotocore", "urllib3"):
                 lasting = type(one).__name__ in ("ParamValidationError", "InvalidRegionError")
                 return Trouble("lasting" if lasting else "passing", type(one).__name__)
+        if isinstance(error, (ValueError, KeyError)) and _raised_in_an_answer(error):
+            return Trouble("passing", "the answer was damaged")
         if isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
             return Trouble("absent", "not found")
         if isinstance(error, PermissionError):
@@ -216,6 +218,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while one is not None and seen < 8:
         yield one
         one, seen = one.__cause__ or one.__context__, seen + 1
+
+
+def _raised_in_an_answer(error: BaseException) -> bool:
+    """Tell whether an exception comes from reading what a server said: botocore takes each date on trust."""
+    trace, module = error.__traceback__, ""
+    while trace is not None:
+        module, trace = trace.tb_frame.f_globals.get("__name__", ""), trace.tb_next
+    return module.split(".")[0] in ("botocore", "aiobotocore", "dateutil", "s3fs") or module == __name__
 
 
 def _source(given: dict[str, Any]) -> str:

@@ -117,8 +117,11 @@ def test_who_reads_ahead(tmp_path: Path) -> None:
     far = dasknmf.import_network(A, "memory://ahead/n.zarr", layout="dense")
     sparse = dasknmf.import_network(A, "memory://ahead/s.zarr", layout="sparse")
     large = dasknmf.import_network(planted(1100, 2, seed=0), tmp_path / "n.zarr", tile=1024)
+    near = dasknmf.import_network(A, tmp_path / "s.zarr", layout="sparse")
     with Threads(2) as executor:
-        ahead = [Sweep.of_network(network, executor).ahead for network in (far, sparse, large)]
-        assert ahead == [True, False, True]
+        ahead = [Sweep.of_network(network, executor).ahead for network in (far, sparse, near, large)]
+        assert ahead == [True, True, False, True]
         X = np.random.default_rng(0).random((100, 5), dtype=np.float32)
+        rows_ahead, at_once = (Sweep.of_network(network, executor) @ X for network in (sparse, near))
+        np.testing.assert_array_equal(rows_ahead, at_once)
         np.testing.assert_allclose(Sweep.of_network(far, executor) @ X, A @ X, rtol=1e-5)
