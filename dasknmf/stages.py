@@ -55,7 +55,7 @@ class Session:
     before: float = 0.0
     beside: str | None = None
     resume: bool = False
-    storage_options: StorageOptions | None = None
+    storage_options: StorageOptions | None = field(default=None, repr=False)
     memory: int = 0
     began: float = field(default_factory=time.perf_counter)
 

@@ -45,7 +45,7 @@ class Keeping:
     every_seconds: float | None = None
     every_iterations: int | None = None
     resume: bool = False
-    storage_options: StorageOptions | None = None
+    storage_options: StorageOptions | None = field(default=None, repr=False)
 
     def place(self, name: str) -> Checkpoints | None:
         """Return the place of the chain of this name."""

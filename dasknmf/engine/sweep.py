@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -53,7 +53,8 @@ class StoreSource:
 
     location: str
     checksum: str
-    options: tuple[tuple[str, Any], ...] = ()
+    #: May hold keys, and a worker that fails logs its tasks.
+    options: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
 
     def tile_row(self, i: int, first: int, last: int) -> Iterable[tuple[int, Any]]:
         """Yield (j, tile (i, j)) for first ≤ j < last."""

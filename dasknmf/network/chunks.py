@@ -7,7 +7,7 @@ zarr on two threads, where all chunks pass one event loop and are copied once mo
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +48,7 @@ class PlainChunks:
     folder: Path | str
     side: int
     dtype: np.dtype[Any]
-    storage_options: Mapping[str, Any] | None = None
+    storage_options: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def read(self, i: int, j: int, rows: int, columns: int) -> NDArray[Any] | None:
         """Return the first rows and columns of chunk (i, j); nothing if it is not there.
