@@ -14,7 +14,6 @@ import pytest
 import dasknmf
 from dasknmf.errors import InputError, StoreError
 from dasknmf.events import CheckpointWritten, IterationEnded
-from dasknmf.execution import Execution
 from dasknmf.storage import NOTHING_THERE, Taken, objects_at
 from tests.conftest import planted
 from tests.rigs.fault_proxy import FAULTS, FaultProxy
@@ -114,7 +113,7 @@ def test_sparse_surveys_and_nested_factors_with_everything_failing_at_once(
 ) -> None:
     shares: dict[Fault, float] = {"unavailable": 0.05, "reset": 0.05, "truncated": 0.05, "flipped": 0.05}
     base = "s3://bucket/mixed"
-    run: dict[str, Any] = {"ranks": [2, 3], "restarts": 2, "max_iter": 10}
+    run: dict[str, Any] = {"n_components": [2, 3], "restarts": 2, "max_iter": 10}
     with FaultProxy(server.url, shares, seed=5) as proxy:
         options = through(server, proxy, "obstore")
         network = dasknmf.import_network(
@@ -172,16 +171,25 @@ def test_of_two_runs_on_one_checkpoint_the_second_is_refused(server: ObjectServe
     place = "s3://bucket/twice.checkpoint"
     settings: dict[str, Any] = {**RUN, "max_iter": 9, "storage_options": server.options}
 
+    class Interrupted(Exception):  # noqa: N818
+        pass
+
+    def interrupt(event: object) -> None:
+        if isinstance(event, CheckpointWritten):
+            raise Interrupted
+
     def both(event: object) -> None:
-        # the second has looked at the place when the first, begun later, writes there and ends
+        # this run has looked at the place when another, begun later, writes there
         if isinstance(event, IterationEnded) and event.iteration == 1:
-            execution = Execution(
-                checkpoint=place,
-                checkpoint_iterations=3,
-                keep_checkpoint=True,
-                storage_options=server.options,
-            )
-            dasknmf.nmf(A, K, **RUN, execution=execution)
+            with pytest.raises(Interrupted):
+                dasknmf.nmf(
+                    A,
+                    K,
+                    checkpoint=place,
+                    checkpoint_iterations=3,
+                    progress=interrupt,
+                    **{**settings, "seed": 1},
+                )
 
     with pytest.raises(InputError, match=f"another run writes its checkpoints at {place}"):
         dasknmf.nmf(A, K, checkpoint=place, checkpoint_iterations=3, progress=both, **settings)
