@@ -7,28 +7,27 @@ import json
 import os
 import time
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dasknmf.aside import sweep
-from dasknmf.errors import FormatError, InputError
+from dasknmf.errors import FormatError, InputError, StoreError
 from dasknmf.events import CheckpointFailed, CheckpointWritten
 from dasknmf.model import Model
+from dasknmf.pointer import Pointed
 from dasknmf.solvers import solver_of
 from dasknmf.stopping import stop_if_asked, stop_is_asked
 from dasknmf.storage import (
     Location,
     StorageOptions,
-    exists,
     is_remote,
     local_path,
     read_storage_options,
-    remove,
     require_folder,
 )
-from dasknmf.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,7 +35,9 @@ if TYPE_CHECKING:
     from dasknmf.events import Listener
     from dasknmf.options import ModelOptions
 
-VERSION = 2
+VERSION = 3
+#: What reading a damaged archive raises.
+_BROKEN = (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError, RuntimeError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Checkpoints:
     Parameters
     ----------
     location : path or URL, optional
-        The file, ``.npz`` by its content, replaced as a whole each time; without it nothing is written.
+        The file, ``.npz`` by its content, replaced as a whole each time; below a URL the objects and the pointer of
+        :mod:`dasknmf.pointer`, so that two runs cannot overwrite each other. Without it nothing is written.
     identity : dict
         Options, starts and network; a run resumes only where they are equal.
     every_seconds, every_iterations : optional
@@ -94,6 +96,8 @@ class Checkpoints:
         #: Places written by this run; they, and no others, are read when it begins again after a loss.
         self.written: set[str] = set()
         self._held: Saved | None = None
+        self._file: Pointed | None = None
+        self._begun = False
         self._iteration = 0
         self._seconds = 0.0
         if location is None:
@@ -105,10 +109,14 @@ class Checkpoints:
             where = os.fspath(location)
             msg = f"checkpoint {where} is a folder; name a file, such as {where.rstrip('/')}/run.checkpoint"
             raise InputError(msg)
+        self._file = Pointed(location, self.storage_options)
 
     def begin(self, iteration: int, seconds: float) -> None:
-        """Count from here until the next checkpoint is due."""
+        """Count from here until the next checkpoint is due; from now on, no other run may write there."""
         self._iteration, self._seconds = iteration, seconds
+        if not self._begun and self._file is not None:
+            self._file.look()
+            self._begun = True
 
     def due(self, iteration: int, seconds: float) -> bool:
         """Tell whether it is time."""
@@ -124,17 +132,18 @@ class Checkpoints:
 
     def save(self, models: Sequence[Model], iteration: int, seconds: float) -> bool:
         """Write a checkpoint beside the last one, then put it in its place; tell whether that went well."""
-        if self.location is None:
+        if self.location is None or self._file is None:
             stop_if_asked()
             return False
         began = time.perf_counter()
         content = self._saved(models, iteration, seconds)
         self.begin(iteration, seconds)
         try:
-            write_whole(self.location, _packed(content), storage_options=self.storage_options)
-        except OSError as error:
+            self._file.write(_packed(content))
+        except (OSError, StoreError) as error:
             where = os.fspath(self.location)
-            self.listener(CheckpointFailed(where, iteration, error.strerror or str(error)))
+            why = getattr(error, "strerror", None) or str(error)
+            self.listener(CheckpointFailed(where, iteration, why))
             stop_if_asked()
             return False
         self.written.add(os.fspath(self.location))
@@ -169,9 +178,12 @@ class Checkpoints:
         FormatError
             If it is damaged, of another version, or of another run.
         """
-        if self.location is None or not exists(self.location, storage_options=self.storage_options):
+        if self._file is None:
             return None
-        saved = _read(self.location, self.storage_options)
+        held = self._file.read()
+        if held is None:
+            return None
+        saved = _parsed(held, self._file.where)
         if saved.identity != self.identity:
             changed = sorted(
                 key
@@ -180,7 +192,7 @@ class Checkpoints:
             )
             key = changed[0]
             msg = (
-                f"{os.fspath(self.location)} is the checkpoint of another run: its {key} is "
+                f"{self._file.where} is the checkpoint of another run: its {key} is "
                 f"{saved.identity.get(key)!r}, here it is {self.identity.get(key)!r}; resume with the same "
                 "network and options, or remove it to start again"
             )
@@ -189,8 +201,8 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove the checkpoint: the run is done."""
-        if self.location is not None:
-            remove(self.location, storage_options=self.storage_options)
+        if self._file is not None:
+            self._file.remove()
 
 
 #: Of a model, beside its rows and the state of its solver.
@@ -237,15 +249,11 @@ def restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
     return Model(model.name, solver, dict(kept["rows"]), state=solver.restore(dict(kept["state"])), **history)
 
 
-def _read(location: Location, storage_options: StorageOptions) -> Saved:
+def _parsed(held: bytes | memoryview, location: Location) -> Saved:
     where = os.fspath(location)
     broken = f"{where} is not a whole checkpoint; remove it and start again without --resume"
     try:
-        import fsspec
-
-        with fsspec.open(where, "rb", **storage_options) as file:
-            data = io.BytesIO(file.read())
-        with np.load(data, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(held), allow_pickle=False) as arrays:
             content = json.loads(arrays["content"].tobytes())
             if content.get("version") != VERSION:
                 msg = (
@@ -253,13 +261,15 @@ def _read(location: Location, storage_options: StorageOptions) -> Saved:
                     "start again without --resume"
                 )
                 raise FormatError(msg)
+            if content["arrays"] != sorted(set(arrays.files) - {"content"}):
+                raise FormatError(broken)
             for index, model in enumerate(content["models"]):
                 model["rows"] = {name: arrays[f"{index}/{name}"] for name in model["rows"]}
                 of_state = f"{index}/state/"
                 model["state"] |= {
                     name.removeprefix(of_state): arrays[name] for name in arrays if name.startswith(of_state)
                 }
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
+    except _BROKEN as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(broken) from error

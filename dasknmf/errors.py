@@ -46,6 +46,14 @@ class WriteError(DasknmfError, OSError):
     """A place that could not be written: a full disk, a file system that is read-only, a quota."""
 
 
+class StoreError(DasknmfError):
+    """An object store that cannot be reached, or cannot do what is asked of it."""
+
+
+class StoreAccessError(StoreError):
+    """An object store that refused the credentials; the message says where they were taken from."""
+
+
 class NotConvergedError(DasknmfError, RuntimeError):
     """A fit stopped before its tolerance, where the caller asked for that to be an error."""
 

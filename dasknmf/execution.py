@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import InputError
@@ -30,7 +30,7 @@ class Execution:
     checkpoint_seconds: float | None = 60.0
     checkpoint_iterations: int | None = None
     resume: bool = False
-    storage_options: StorageOptions | None = None
+    storage_options: StorageOptions | None = field(default=None, repr=False)
     progress: Listener = silent
     keep_checkpoint: bool = False
     keep_sketch: bool = True

@@ -105,7 +105,8 @@ class Given:
     def tile_bytes(self, plan: Plan) -> int:
         """Return the bytes a task takes to read a dense tile, or the entries of a row of sparse tiles.
 
-        A dense tile is there as read, and in float64 in the final sweep, beside the next one. Sparse entries
+        A dense tile is there as read, and in float64 in the final sweep, beside the next one, which from an object
+        store is there twice for a moment; no more requests of tiles are under way than these. Sparse entries
         are there as read, in the pieces they were read in, and counted by row; beside them, up to 32 columns
         of X and of the sums in float64, for the rows and the columns of a tile.
         """

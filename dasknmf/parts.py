@@ -7,18 +7,21 @@ import json
 import logging
 import os
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dasknmf.aside import sweep_folder
-from dasknmf.errors import FormatError, InputError
+from dasknmf.errors import FormatError, InputError, StoreError
 from dasknmf.stopping import stop_if_asked
 from dasknmf.storage import (
     exists,
     is_remote,
     local_path,
+    objects_at,
     read_storage_options,
+    read_whole,
     remove,
     require_folder,
 )
@@ -34,9 +37,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("dasknmf")
 
 #: Of the files; a part of another version is not read.
-VERSION = 1
+VERSION = 2
 #: What the files of parts end with, by which a folder that holds anything else is told, which is never removed.
 ENDING = ".part.npz"
+#: What reading a damaged archive raises.
+_BROKEN = (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError, RuntimeError, zlib.error)
 
 
 class KeptParts:
@@ -141,7 +146,13 @@ class KeptParts:
         """Keep a part: plain values, and arrays of numbers; where that cannot be written, the analysis goes on."""
         if self.folder is None:
             return
-        whole = {"version": VERSION, "identity": self.identity, "content": dict(content)}
+        whole = {
+            "version": VERSION,
+            "identity": self.identity,
+            "content": dict(content),
+            # a damaged name in the archive would lose an array unseen
+            "arrays": sorted(arrays or {}),
+        }
         buffer = io.BytesIO()
         np.savez(
             buffer,
@@ -153,11 +164,11 @@ class KeptParts:
             if not is_remote(self.folder):
                 local_path(self.folder).mkdir(exist_ok=True)
             write_whole(self._place(name), buffer.getbuffer(), storage_options=self.storage_options)
-        except OSError as error:
+        except (OSError, StoreError) as error:
             logger.warning(
                 "%s was not kept (%s); the analysis goes on, and would do this part again with --resume",
                 self._place(name),
-                error.strerror or error,
+                getattr(error, "strerror", None) or error,
             )
         else:
             self.written.add(name)
@@ -181,17 +192,12 @@ class KeptParts:
             return []
         if not is_remote(self.folder):
             return sorted(inside.name for inside in local_path(self.folder).iterdir())
-        import fsspec
-
-        filesystem, path = fsspec.core.url_to_fs(self.folder, **self.storage_options)
-        return sorted(str(name).rsplit("/", 1)[-1] for name in filesystem.ls(path, detail=False))
+        objects, key = objects_at(self.folder, self.storage_options)
+        return objects.names(key, deep=False)
 
     def _read(self, place: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, NDArray[Any]]]:
-        import fsspec
-
         try:
-            with fsspec.open(place, "rb", **self.storage_options) as file:
-                data = io.BytesIO(file.read())
+            data = io.BytesIO(read_whole(place, storage_options=self.storage_options))
             with np.load(data, allow_pickle=False) as kept:
                 whole = json.loads(kept["content"].tobytes())
                 arrays = {
@@ -203,8 +209,11 @@ class KeptParts:
                     f"remove {self.folder}"
                 )
                 raise FormatError(msg)
+            if whole["arrays"] != sorted(arrays):
+                msg = f"{place} is not whole; remove it and resume"
+                raise FormatError(msg)
             return whole["identity"], whole["content"], arrays
-        except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
+        except _BROKEN as error:
             if isinstance(error, FormatError):
                 raise
             msg = f"{place} is not whole; remove it and resume"

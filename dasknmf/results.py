@@ -10,10 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import FormatError, InputError
+from dasknmf.errors import DasknmfError, FormatError, InputError
+from dasknmf.integrity import result_checksum
 from dasknmf.parameters import PARAMETERS
 from dasknmf.solvers import solver_of
-from dasknmf.storage import Location, StorageOptions, exists, open_store, publish, read_storage_options
+from dasknmf.storage import (
+    Location,
+    StorageOptions,
+    checked_codecs,
+    exists,
+    open_store,
+    publish,
+    read_storage_options,
+)
 from dasknmf.whole_file import told_where
 
 if TYPE_CHECKING:
@@ -189,12 +198,21 @@ def save(
         publish(location, overwrite=overwrite, storage_options=options) as place,
     ):
         store = open_store(place, mode="a", storage_options=options)
+        options_of_zarr: dict[str, Any] = {"mode": "w", "zarr_format": 3, "consolidated": False}
         if isinstance(fit, xr.DataTree):
-            fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False, write_inherited_coords=True)
+            codecs = {node.path: _codecs(node.to_dataset(inherit=True)) for node in fit.subtree}
+            fit.to_zarr(store, **options_of_zarr, encoding=codecs, write_inherited_coords=True)
         else:
-            fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False)
+            fit.to_zarr(store, **options_of_zarr, encoding=_codecs(fit))
         # last, so that a store written in place is known to be whole
-        zarr.open_group(store, mode="a").attrs["complete"] = True
+        zarr.open_group(store, mode="a").attrs.update(
+            {"content_checksum": result_checksum(fit), "complete": True}
+        )
+
+
+def _codecs(result: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Return the encoding in which each chunk has a checksum."""
+    return {str(name): {"compressors": checked_codecs()} for name in result.variables}
 
 
 def _bytes(fit: xr.Dataset | xr.DataTree) -> int:
@@ -256,13 +274,24 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     if str(attributes.get("version")).split(".")[0] != VERSION.split(".")[0]:
         msg = f"{where} has fit format {attributes.get('version')}; this dasknmf reads {VERSION}: upgrade it"
         raise FormatError(msg)
+    damaged = f"{where} is damaged: {{}}; restore it from a copy, or compute it again"
     opened: Any
-    if any(True for _ in group.group_keys()):
-        opened = xr.open_datatree(store, engine="zarr", consolidated=False).load()  # type: ignore[arg-type]
-    else:
-        opened = xr.open_zarr(store, consolidated=False).load()
-    del opened.attrs["complete"]
-    return _as_saved(opened)
+    try:
+        if any(True for _ in group.group_keys()):
+            opened = xr.open_datatree(store, engine="zarr", consolidated=False).load()  # type: ignore[arg-type]
+        else:
+            opened = xr.open_zarr(store, consolidated=False).load()
+        del opened.attrs["complete"]
+        expected = opened.attrs.pop("content_checksum", None)
+        found = _as_saved(opened)
+    except DasknmfError:
+        raise
+    except Exception as error:  # of damaged metadata, libraries raise anything
+        raise FormatError(damaged.format(f"it cannot be read ({type(error).__name__})")) from error
+    # results of before there was a checksum lack it
+    if expected is not None and result_checksum(found) != expected:
+        raise FormatError(damaged.format("it differs from its checksum"))
+    return found
 
 
 def _as_saved(opened: Any) -> Any:

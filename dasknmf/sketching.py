@@ -12,7 +12,15 @@ from dasknmf.engine.sketch import Sketch, make_sketches, sketch_width
 from dasknmf.errors import DasknmfError
 from dasknmf.events import SketchSwept
 from dasknmf.network.checksum import tile_checksum
-from dasknmf.storage import exists, is_remote, local_path, open_store, publish
+from dasknmf.storage import (
+    attributes_checksum,
+    checked_codecs,
+    exists,
+    is_remote,
+    local_path,
+    open_store,
+    publish,
+)
 
 if TYPE_CHECKING:
     from dasknmf.engine.executor import Executor
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 
 FORMAT = "dasknmf-sketch"
 #: Of the format, and of the way sketches are made: another version is made anew.
-VERSION = 2
+VERSION = 3
 #: Largest sketch that is kept, and that goes as a whole to a task: 2 million genes at a width of 64.
 LARGEST = 2**30
 
@@ -122,7 +130,11 @@ def _read(place: str, network: Network, operator: Sweep | Normalised, executor: 
             for name in ("values", "residuals", "vectors")
         )
         # a chunk that is lost reads as zeros
-        if about["checksum"] != str(tile_checksum((values, residuals, vectors))):
+        arrays = str(tile_checksum((values, residuals, vectors)))
+        rest = {
+            name: value for name, value in about.items() if name not in ("attributes_checksum", "complete")
+        }
+        if about["checksum"] != arrays or about["attributes_checksum"] != attributes_checksum(rest):
             logger.info("the sketch at %s is damaged and is made anew", place)
             return None
         return Sketch(
@@ -157,16 +169,16 @@ def _keep(sketch: Sketch, place: str, network: Network, executor: Executor) -> N
             }
             for name, array in arrays.items():
                 chunks = (min(2**14, max(1, len(array))), *array.shape[1:])
-                group.create_array(name, shape=array.shape, dtype=array.dtype, chunks=chunks)[...] = array
-            group.attrs.update(
-                {
-                    **_identity(network),
-                    "sum_of_squares": sketch.sum_of_squares,
-                    "captured": sketch.captured,
-                    "sweeps": sketch.sweeps,
-                    "checksum": str(tile_checksum(tuple(arrays.values()))),
-                    "complete": True,
-                }
-            )
+                group.create_array(
+                    name, shape=array.shape, dtype=array.dtype, chunks=chunks, compressors=checked_codecs()
+                )[...] = array
+            about = {
+                **_identity(network),
+                "sum_of_squares": float(sketch.sum_of_squares),
+                "captured": float(sketch.captured),
+                "sweeps": int(sketch.sweeps),
+                "checksum": str(tile_checksum(tuple(arrays.values()))),
+            }
+            group.attrs.update({**about, "attributes_checksum": attributes_checksum(about), "complete": True})
     except (OSError, DasknmfError, ValueError) as error:
         logger.info("the sketch is not kept at %s (%s); the next run makes it anew", place, error)

@@ -57,7 +57,7 @@ class Session:
     beside: str | None = None
     resume: bool = False
     written: set[str] = field(default_factory=set)
-    storage_options: StorageOptions | None = None
+    storage_options: StorageOptions | None = field(default=None, repr=False)
     memory: int = 0
     began: float = field(default_factory=time.perf_counter)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dasknmf.aside import place_beside, sweep
 from dasknmf.errors import DasknmfError, InputError, WriteError
-from dasknmf.storage import is_remote, local_path
+from dasknmf.storage import is_remote, local_path, objects_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,11 +86,9 @@ def write_whole(
         Options for the fsspec file system of a URL.
     """
     if is_remote(location):
-        import fsspec
-
         # one object: an upload is seen whole or not at all
-        with fsspec.open(os.fspath(location), "wb", **(storage_options or {})) as file:
-            file.write(content)
+        objects, key = objects_at(location, storage_options)
+        objects.write(key, content)
         return
     target = local_path(location).absolute()
     sweep(target)

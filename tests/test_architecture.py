@@ -18,7 +18,8 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 FLOORS = [
     {"errors", "blas", "compiling", "aside", "events", "stopping"},
     {"storage"},
-    {"whole_file", "lock"},
+    {"whole_file", "lock", "integrity"},
+    {"pointer"},
     {"network"},
     {"generated"},
     {"engine"},

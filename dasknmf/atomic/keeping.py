@@ -49,7 +49,7 @@ class Keeping:
     every_seconds: float | None = None
     every_iterations: int | None = None
     resume: bool = False
-    storage_options: StorageOptions | None = None
+    storage_options: StorageOptions | None = field(default=None, repr=False)
     written: set[str] = field(default_factory=set)
 
     def place(self, name: str) -> Checkpoints | None:

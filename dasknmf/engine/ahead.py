@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -39,29 +40,33 @@ class ReadAhead:
         Where tiles are read.
     group : Group
         Which tiles.
+    rows : bool
+        Read a row of tiles at once, as of a sparse network, where it is one piece; otherwise tile by tile.
     """
 
-    def __init__(self, source: TileSource, group: Group) -> None:
-        self.source, self.group = source, group
-        self._places: Iterator[tuple[int, int]] = iter(())
+    def __init__(self, source: TileSource, group: Group, *, rows: bool = False) -> None:
+        self.source, self.group, self.rows = source, group, rows
+        self._places: Iterator[tuple[int, int, int]] = iter(())
         self._under_way: deque[Future[list[tuple[int, Tile]]]] = deque()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ReadAhead, (self.source, self.group)
+        return partial(ReadAhead, rows=self.rows), (self.source, self.group)
 
     def tile_row(self, i: int, first: int, last: int) -> Iterator[tuple[int, Tile]]:
         """Yield (j, tile (i, j)) for first ≤ j < last."""
         if i == self.group.rows[0]:
             # the task begins, for the first time or after it was lost
-            self._places = ((i, j) for i, *span in self.group.tile_rows() for j in range(*span))
+            spans = self.group.tile_rows()
+            pieces = spans if self.rows else ((i, j, j + 1) for i, *span in spans for j in range(*span))
+            self._places = iter(pieces)
             self._under_way.clear()
-        for _ in range(first, last):
+        for _ in range(1 if self.rows else last - first):
             for place in islice(self._places, 1 + DEPTH - len(self._under_way)):
                 self._under_way.append(_pool().submit(self._read, *place))
             yield from self._under_way.popleft().result()
 
-    def _read(self, i: int, j: int) -> list[tuple[int, Tile]]:
-        return list(self.source.tile_row(i, j, j + 1))
+    def _read(self, i: int, first: int, last: int) -> list[tuple[int, Tile]]:
+        return list(self.source.tile_row(i, first, last))
 
 
 def _pool() -> ThreadPoolExecutor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -53,7 +53,8 @@ class StoreSource:
 
     location: str
     checksum: str
-    options: tuple[tuple[str, Any], ...] = ()
+    #: May hold keys, and a worker that fails logs its tasks.
+    options: tuple[tuple[str, Any], ...] = field(default=(), repr=False)
 
     def tile_row(self, i: int, first: int, last: int) -> Iterable[tuple[int, Any]]:
         """Yield (j, tile (i, j)) for first ≤ j < last."""
@@ -110,7 +111,7 @@ class Sweep:
         self.n, self.panels = plan.grid.n, plan.panels
         self.sum_of_squares, self.total, self.diagonal = sum_of_squares, total, diagonal
         self.reads = 0
-        self.ahead = False
+        self.ahead = self.whole_rows = False
 
     @classmethod
     def of_network(cls, network: Network, executor: Executor, *, cache: int = 0) -> Sweep:
@@ -135,10 +136,11 @@ class Sweep:
             total=header.total,
             diagonal=network.diagonal,
         )
-        # the entries of a row of sparse tiles are one read already
-        operator.ahead = header.layout == "dense" and (
-            is_remote(network.location) or int(network.tile_weights.max()) >= SMALLEST_TILE
+        # from a disk, the entries of a row of sparse tiles are one read that is soon done
+        operator.ahead = is_remote(network.location) or (
+            header.layout == "dense" and int(network.tile_weights.max()) >= SMALLEST_TILE
         )
+        operator.whole_rows = header.layout == "sparse"
         operator.keep_tiles(cache)
         return operator
 
@@ -172,7 +174,7 @@ class Sweep:
         """Return where a task reads the tiles of its group."""
         if not self.ahead:
             return self.source
-        return ReadAhead(self.source, group)
+        return ReadAhead(self.source, group, rows=self.whole_rows)
 
     def sweep(
         self, X: Sequence[Handle], *, columns: int, dtype: np.dtype[Any], masked: Masked | None = None

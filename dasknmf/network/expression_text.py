@@ -234,11 +234,9 @@ def _open(location: Location) -> Iterator[io.TextIOWrapper]:
 
 
 def _open_remote(url: str) -> Any:
-    import fsspec
+    from dasknmf.storage import open_file, read_storage_options
 
-    from dasknmf.storage import read_storage_options
-
-    return fsspec.open(url, "rb", **read_storage_options()).open()
+    return open_file(url, storage_options=read_storage_options())
 
 
 class _ZstdReader(io.RawIOBase):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import FormatError
 from dasknmf.network.encoding import STORAGES
+from dasknmf.storage import attributes_checksum
 
 if TYPE_CHECKING:
     from dasknmf.network.encoding import Storage
@@ -18,6 +20,8 @@ VERSION = "1.0"
 CODED_VERSION = "2.0"
 #: The key of the root attributes that holds everything below.
 ATTRIBUTE = "dasknmf"
+#: The key in it of the checksum of all the rest; stores of before it was there lack it.
+CHECKSUM = "attributes_checksum"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,13 @@ def version_for(storage: Storage) -> str:
     return VERSION if storage == "float32" else CODED_VERSION
 
 
+def marked(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a whole store with their own checksum."""
+    # as they come back from a file
+    plain = json.loads(json.dumps(attributes))
+    return {**plain, CHECKSUM: attributes_checksum(plain)}
+
+
 def read_header(attributes: dict[str, Any], where: str) -> Header:
     """Check the root attributes of a store and return its header.
 
@@ -85,6 +96,10 @@ def read_header(attributes: dict[str, Any], where: str) -> Header:
         raise FormatError(msg)
     if given.get("complete") is not True:
         msg = f"{where} was never finished (its writer was stopped); remove it and import the network again"
+        raise FormatError(msg)
+    rest = {key: value for key, value in given.items() if key != CHECKSUM}
+    if CHECKSUM in given and given[CHECKSUM] != attributes_checksum(rest):
+        msg = f"{where}: its attributes differ from their checksum; import the network again"
         raise FormatError(msg)
     names = set(Header.__dataclass_fields__)
     fields = {key: value for key, value in given.items() if key in names}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dasknmf.errors import FormatError
 from dasknmf.network.store import open_network
+from dasknmf.storage import expect, is_remote
 
 if TYPE_CHECKING:
     from dasknmf.network.store import Network
@@ -40,6 +41,9 @@ def opened(location: str, checksum: str, options: tuple[tuple[str, Any], ...] = 
     with _opening:
         if key in _opened:
             return _opened[key]
+        if is_remote(location):
+            # the client has read it: a store that does not answer now is waited for
+            expect(location, given)
         network = open_network(location, storage_options=given)
         if network.header.checksum != checksum:
             msg = f"{location} changed while it was in use; start again"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import FormatError, InputError
+from dasknmf.errors import DasknmfError, FormatError, InputError
 from dasknmf.network.checksum import NOTHING, TileChecks, network_checksum
 from dasknmf.network.dense_tiles import DenseTiles
 from dasknmf.network.header import Header, read_header
@@ -140,6 +140,10 @@ class Network:
         except KeyError:
             msg = f"{self.location} lacks its array '{name}'; the store is damaged: import the network again"
             raise FormatError(msg) from None
+        except DasknmfError:
+            raise
+        except Exception as error:  # of damaged metadata, zarr raises anything
+            raise self._unreadable(name, error) from error
 
     def read(self, name: str, *index: slice) -> NDArray[Any]:
         """Return a part of one of the arrays of the store, or the whole of it.
@@ -151,12 +155,16 @@ class Network:
         """
         try:
             return np.asarray(self.array(name)[index if index else ...])
-        except (ValueError, RuntimeError, OSError) as error:
-            msg = (
-                f"{self.location}: array '{name}' cannot be read ({error}); the store is damaged: "
-                "import the network again"
-            )
-            raise FormatError(msg) from error
+        except DasknmfError:
+            raise
+        except Exception as error:  # codecs raise anything
+            raise self._unreadable(name, error) from error
+
+    def _unreadable(self, name: str, error: Exception) -> FormatError:
+        return FormatError(
+            f"{self.location}: array '{name}' cannot be read ({error}); the store is damaged: "
+            "import the network again"
+        )
 
     @cached_property
     def genes(self) -> NDArray[np.object_]:

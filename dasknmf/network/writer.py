@@ -15,9 +15,16 @@ from dasknmf.network.checksum import network_checksum
 from dasknmf.network.compression import compressors
 from dasknmf.network.decode import decode
 from dasknmf.network.encoding import check_storage, encode, tile_loss
-from dasknmf.network.header import ATTRIBUTE, FORMAT, Header, version_for
+from dasknmf.network.header import ATTRIBUTE, FORMAT, Header, marked, version_for
 from dasknmf.network.summary import EMPTY_TILE, sum_up, summarize_dense, summarize_sparse
-from dasknmf.storage import Location, StorageOptions, open_store, publish, read_storage_options
+from dasknmf.storage import (
+    Location,
+    StorageOptions,
+    checked_codecs,
+    open_store,
+    publish,
+    read_storage_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -193,7 +200,7 @@ class NetworkWriter:
             shape=shape,
             chunks=chunks,
             dtype=dtype,
-            compressors=self._compressors if dtype != "string" else "auto",
+            compressors=self._compressors if dtype != "string" else checked_codecs(),
         )
 
     def write_dense(self, i: int, j: int, tile: NDArray[np.floating[Any]]) -> TileSummary:
@@ -292,7 +299,7 @@ class NetworkWriter:
             version=version_for(self.storage),
             **sums,
         )
-        self._group.attrs[ATTRIBUTE] = {"format": FORMAT, **asdict(header), "complete": True}
+        self._group.attrs[ATTRIBUTE] = marked({"format": FORMAT, **asdict(header), "complete": True})
 
     def _store(self, name: str, values: NDArray[Any]) -> None:
         array = self._create(name, values.shape, values.shape, str(values.dtype))

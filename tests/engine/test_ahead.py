@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from dasknmf.engine.grid import Group, make_plan
 from dasknmf.engine.kernels import ArraySource
 from dasknmf.engine.sweep import Sweep
 from dasknmf.network.tiles import Grid
+from dasknmf.storage import objects_at
 from tests.conftest import planted
 
 if TYPE_CHECKING:
@@ -117,8 +118,40 @@ def test_who_reads_ahead(tmp_path: Path) -> None:
     far = dasknmf.import_network(A, "memory://ahead/n.zarr", layout="dense")
     sparse = dasknmf.import_network(A, "memory://ahead/s.zarr", layout="sparse")
     large = dasknmf.import_network(planted(1100, 2, seed=0), tmp_path / "n.zarr", tile=1024)
+    near = dasknmf.import_network(A, tmp_path / "s.zarr", layout="sparse")
     with Threads(2) as executor:
-        ahead = [Sweep.of_network(network, executor).ahead for network in (far, sparse, large)]
-        assert ahead == [True, False, True]
+        ahead = [Sweep.of_network(network, executor).ahead for network in (far, sparse, near, large)]
+        assert ahead == [True, True, False, True]
         X = np.random.default_rng(0).random((100, 5), dtype=np.float32)
+        rows_ahead, at_once = (Sweep.of_network(network, executor) @ X for network in (sparse, near))
+        np.testing.assert_array_equal(rows_ahead, at_once)
         np.testing.assert_allclose(Sweep.of_network(far, executor) @ X, A @ X, rtol=1e-5)
+
+
+def test_no_more_tiles_are_asked_for_at_once_than_the_projected_memory_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    network = dasknmf.import_network(
+        planted(260, 3, seed=0), "memory://ahead/bounded.zarr", tile=32, layout="dense"
+    )
+    client = objects_at("memory://ahead/bounded.zarr")[0].client
+    under_way, most, lock, get = 0, 0, threading.Lock(), client.get
+
+    def counted(key: str, first: int | None, last: int | None) -> Any:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        try:
+            return get(key, first, last)
+        finally:
+            with lock:
+                under_way -= 1
+
+    with Threads(2) as executor:
+        operator = Sweep.of_network(network, executor)
+        X = np.random.default_rng(0).random((260, 4), dtype=np.float32)
+        expected = operator @ X
+        monkeypatch.setattr(client, "get", counted)
+        np.testing.assert_array_equal(operator @ X, expected)
+    assert 1 <= most <= 2 * (1 + DEPTH)

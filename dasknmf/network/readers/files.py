@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from dasknmf.errors import InputError, missing_dependency
-from dasknmf.storage import is_remote, local_path
+from dasknmf.storage import is_remote, local_path, open_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,10 +136,8 @@ class InputFile:
     @contextmanager
     def raw(self) -> Iterator[IO[bytes]]:
         """Open the bytes of the file as they are."""
-        import fsspec
-
         try:
-            opened = fsspec.open(self.location, "rb", compression=None, **self.storage_options).open()
+            opened = open_file(self.location, storage_options=self.storage_options)
         except (FileNotFoundError, IsADirectoryError) as error:
             raise self.absent() from error
         except ImportError as error:
