@@ -14,6 +14,7 @@ from dasknmf.cli.factors import export, fit, top_genes
 from dasknmf.cli.listing import solvers
 from dasknmf.cli.nesting import fragmentation, nest
 from dasknmf.cli.networks import coexpress, import_, info
+from dasknmf.cli.planning import plan
 from dasknmf.cli.report import report
 from dasknmf.cli.survey import survey
 from dasknmf.cli.symmetry import compare, symmetry
@@ -105,6 +106,7 @@ for command in (
     import_,
     coexpress,
     info,
+    plan,
     fit,
     survey,
     symmetry,

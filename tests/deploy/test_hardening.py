@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.deploy.manifests import KUSTOMIZATIONS, Pod, bytes_of, of_kind, pods, services
 
 every_kustomization = pytest.mark.parametrize("kustomization", KUSTOMIZATIONS)
@@ -148,7 +149,9 @@ def test_every_port_is_covered_by_a_policy(kustomization: str) -> None:
         allowed = _allowed(kustomization, pod.labels)
         assert ports <= allowed.keys(), pod.name
         for port in ports & {8787, 8789}:  # without authentication: not even for peers
-            assert all(peer["podSelector"]["matchLabels"] != {"dasknmf/peer": "true"} for peer in allowed[port])
+            assert all(
+                peer["podSelector"]["matchLabels"] != {"dasknmf/peer": "true"} for peer in allowed[port]
+            )
 
 
 def test_the_object_store_rule_leaves_out_the_keys_of_the_node() -> None:

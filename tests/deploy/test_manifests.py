@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.deploy.manifests import DEPLOY, KUSTOMIZATIONS, of_kind, pods, rendered, services
 
 DASK = "kubernetes.dask.org/v1"
@@ -16,7 +17,9 @@ CRDS = "dask_kubernetes/operator/deployment/helm/dask-kubernetes-operator/crds"
 
 
 def test_all_kustomizations_are_looked_at() -> None:
-    found = {str(path.parent.relative_to(DEPLOY / "kubernetes")) for path in DEPLOY.rglob("kustomization.yaml")}
+    found = {
+        str(path.parent.relative_to(DEPLOY / "kubernetes")) for path in DEPLOY.rglob("kustomization.yaml")
+    }
     assert found - {"common", "common-operator"} == set(KUSTOMIZATIONS)
 
 
