@@ -16,6 +16,7 @@ from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointWritten
 from dasknmf.model import Model
 from dasknmf.solvers import solver_of
+from dasknmf.stopping import stop_if_asked, stop_is_asked
 from dasknmf.storage import (
     Location,
     StorageOptions,
@@ -101,8 +102,10 @@ class Checkpoints:
     def due(self, iteration: int, seconds: float) -> bool:
         """Tell whether it is time."""
         return (
-            self.every_iterations is not None and iteration - self._iteration >= self.every_iterations
-        ) or (self.every_seconds is not None and seconds - self._seconds >= self.every_seconds)
+            stop_is_asked()
+            or (self.every_iterations is not None and iteration - self._iteration >= self.every_iterations)
+            or (self.every_seconds is not None and seconds - self._seconds >= self.every_seconds)
+        )
 
     def save(self, models: Sequence[Model], iteration: int, seconds: float) -> None:
         """Write a checkpoint beside the last one, then put it in its place."""
@@ -149,6 +152,7 @@ class Checkpoints:
         write_whole(self.location, buffer.getbuffer(), storage_options=self.storage_options)
         self.begin(iteration, seconds)
         self.listener(CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began))
+        stop_if_asked()
 
     def read(self) -> Saved | None:
         """Return the checkpoint at the place, if there is one.

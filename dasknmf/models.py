@@ -76,11 +76,11 @@ def nmf(
         gene numbers, pure and picklable, is called block by block, for all n² pairs; checkpoints know it by its values
         for 128 genes. All iterations of ``hals`` or ``mu``, the solvers that take weights, are then on A, as with
         ``exact``, starts are of A with unknown entries as 0, and errors are weighted; there is no Eckart–Young bound.
-    scheduler : str or distributed.Client, optional
-        ``"threads"``, ``"serial"``, ``"local"``, an address, a scheduler file or a client; by default the
-        current client, otherwise threads.
+    scheduler : str, mapping, Cluster or distributed.Client, optional
+        ``"threads"``, ``"serial"``, ``"local"``, ``"slurm"``, ``"kubernetes"``, an address, a scheduler file, a client, or
+        what else :func:`dasknmf.cluster.read_cluster` takes; by default the current client, otherwise threads.
     workers : int, optional
-        Threads, or processes of ``"local"``.
+        Threads, worker processes, jobs or pods; not with a client.
     memory_limit : int or str, optional
         Of a process that runs tasks, such as ``"4 GiB"``; the run is refused before it begins if its
         projection is above it, and memory left keeps tiles.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.errors import FormatError, InputError
+from dasknmf.stopping import stop_if_asked
 from dasknmf.storage import (
     exists,
     is_remote,
@@ -143,6 +144,7 @@ class KeptParts:
             content=np.frombuffer(json.dumps(whole).encode(), dtype=np.uint8),
         )
         write_whole(self._place(name), buffer.getbuffer(), storage_options=self.storage_options)
+        stop_if_asked()
 
     def remove(self) -> None:
         """Remove all parts: the analysis is done and saved."""

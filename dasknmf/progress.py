@@ -34,8 +34,8 @@ logger = logging.getLogger("dasknmf")
 LOG_EVERY = 10.0
 
 
-#: What is told often.
-_FREQUENT = IterationEnded | ModelsFitted | SketchSwept | ChainAdvanced | SetsSampled | StageAdvanced
+#: Events that are told often.
+FREQUENT = IterationEnded | ModelsFitted | SketchSwept | ChainAdvanced | SetsSampled | StageAdvanced
 
 
 def silent(event: Event) -> None:
@@ -50,7 +50,7 @@ class LogLines:
 
     def __call__(self, event: Event) -> None:
         """Log an event."""
-        if isinstance(event, _FREQUENT):
+        if isinstance(event, FREQUENT):
             now = time.monotonic()
             if now - self._last < LOG_EVERY:
                 return
@@ -130,9 +130,34 @@ def rate(event: IterationEnded | RunEnded) -> float:
     return event.bytes_read / 1e9 / event.seconds if event.seconds > 0 else 0.0
 
 
+#: Who listens to every command of this process, whatever is shown.
+_ALSO: list[Listener] = []
+
+
+@contextmanager
+def also_telling(listener: Listener) -> Iterator[None]:
+    """Let one more listener hear the events of the commands that run in the block, also of quiet ones."""
+    _ALSO.append(listener)
+    try:
+        yield
+    finally:
+        _ALSO.remove(listener)
+
+
 @contextmanager
 def progress_listener(*, quiet: bool = False) -> Iterator[Listener]:
     """Give a listener for a command: a rich progress bar on a terminal, log lines elsewhere."""
+    with _showing(quiet=quiet) as shown:
+
+        def tell(event: Event) -> None:
+            for listener in (*_ALSO, shown):
+                listener(event)
+
+        yield tell
+
+
+@contextmanager
+def _showing(*, quiet: bool) -> Iterator[Listener]:
     if quiet:
         yield silent
         return

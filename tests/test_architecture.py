@@ -16,7 +16,7 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 
 #: From the ground up; a room imports only from rooms below it, or from itself.
 FLOORS = [
-    {"errors", "blas", "compiling"},
+    {"errors", "blas", "compiling", "stopping"},
     {"storage"},
     {"whole_file"},
     {"network"},
@@ -43,6 +43,7 @@ FLOORS = [
     {"report"},
     {"ecoli"},
     {"demo"},
+    {"submitting"},
     {"cli"},
     {"__main__"},
 ]

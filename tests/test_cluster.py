@@ -136,7 +136,7 @@ def test_a_worker_killed_in_the_middle_costs_no_bit(store: Path, serial: xr.Data
     [
         (
             "nowhere",
-            "'nowhere' is neither a word known here nor a file; give threads, serial, local, an address",
+            "'nowhere' is neither a word known here nor a file; give threads, serial, local, slurm, kubernetes, an",
         ),
         (
             "tcp://127.0.0.1:1",
@@ -147,7 +147,7 @@ def test_a_worker_killed_in_the_middle_costs_no_bit(store: Path, serial: xr.Data
 def test_a_scheduler_that_is_not_there(
     store: Path, scheduler: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dasknmf.cluster.opening.TIMEOUT", "1s")
+    monkeypatch.setattr("dasknmf.cluster.connecting.TIMEOUT", 1.0)
     with pytest.raises(InputError, match=message):
         dasknmf.nmf(store, 2, scheduler=scheduler)
 
@@ -157,7 +157,7 @@ def test_a_scheduler_without_workers_is_one_clear_error(
 ) -> None:
     from distributed import LocalCluster
 
-    monkeypatch.setattr("dasknmf.cluster.opening.TIMEOUT", "1s")
+    monkeypatch.setattr("dasknmf.cluster.connecting.TIMEOUT", 1.0)
     with LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster:
         address = cluster.scheduler_address
         with pytest.raises(InputError, match=f"no worker for 1s; start one with: dask worker {address}$"):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from dasknmf import __version__
+from dasknmf.cli.encryption import certs
 from dasknmf.cli.enrichment import enrich
 from dasknmf.cli.factors import export, fit, top_genes
 from dasknmf.cli.listing import solvers
@@ -16,9 +18,14 @@ from dasknmf.cli.nesting import fragmentation, nest
 from dasknmf.cli.networks import coexpress, import_, info
 from dasknmf.cli.planning import plan
 from dasknmf.cli.report import report
+from dasknmf.cli.shared import memory_limit_option, scheduler_option, workers_option
+from dasknmf.cli.submission import cancel, logs, resume, status, submit
 from dasknmf.cli.survey import survey
 from dasknmf.cli.symmetry import compare, symmetry
 from dasknmf.errors import DasknmfError, NotConvergedError
+
+if TYPE_CHECKING:
+    from dasknmf.cluster import Cluster
 
 DONE, FAILED, USAGE, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -85,10 +92,17 @@ def commands(context: click.Context, /, storage_options: str | None, quiet: bool
 @click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random."
 )
-@click.option(
-    "--scheduler", default="threads", show_default=True, help="threads, local, an address or a file."
-)
-def demo(synthetic: bool, output: str, n_components: int | None, seed: int, scheduler: str) -> None:  # noqa: FBT001
+@scheduler_option
+@workers_option
+@memory_limit_option
+def demo(
+    synthetic: bool,  # noqa: FBT001
+    output: str,
+    n_components: int | None,
+    seed: int,
+    scheduler: Cluster,
+    **_: object,  # workers and memory are in the description too
+) -> None:
     """Factorize a real gene network: 3,923 E. coli genes, and compare with 92 published modules."""
     from dasknmf.demo import run_demo
 
@@ -118,6 +132,12 @@ for command in (
     top_genes,
     export,
     solvers,
+    certs,
     demo,
+    submit,
+    status,
+    logs,
+    resume,
+    cancel,
 ):
     commands.add_command(command)

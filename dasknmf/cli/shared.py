@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,10 @@ def read_config(context: click.Context, /, _: click.Parameter, path: str | None)
 
     given = read_mapping(path, what="config")
     known = {str(parameter.name) for parameter in context.command.params}
+    given = {
+        "scheduler" if name == "cluster" and name not in known else name: value
+        for name, value in given.items()
+    }
     unknown = sorted(set(given) - known)
     if unknown:
         there = ", ".join(sorted(known - {"config"}))
@@ -49,10 +54,56 @@ config_option = click.option(
     help="YAML file with the names of these options.",
 )
 force_option = click.option("-f", "--force", is_flag=True, help="Replace what is at the output.")
-scheduler_option = click.option(
-    "--scheduler", default="threads", show_default=True, help="threads, local, an address or a file."
+
+
+class Where(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic since click 8.5
+    """A word, an address or a file; in a configuration file also a mapping that describes a cluster."""
+
+    name = "where"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value; it is read once all options are there."""
+        del param, ctx
+        return value
+
+
+def scheduler_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say where a run takes place; the command gets them as ``scheduler``, one description."""
+    for option in reversed(_WHERE):
+        command = option(command)
+
+    @wraps(command)
+    def described(*arguments: Any, tls: Any, insecure: bool, **options: Any) -> Any:
+        from dasknmf.cluster import read_cluster
+
+        options["scheduler"] = read_cluster(
+            options["scheduler"],
+            workers=options.get("workers"),
+            memory=options.get("memory_limit"),
+            tls=tls,
+            insecure=insecure or None,
+        )
+        return command(*arguments, **options)
+
+    return described
+
+
+_WHERE = (
+    click.option(
+        "--cluster",
+        "--scheduler",
+        "scheduler",
+        type=Where(),
+        default="threads",
+        show_default=True,
+        help="threads, serial, local, slurm, kubernetes, an address, a scheduler file or a YAML file.",
+    ),
+    click.option("--tls", type=Where(), help="Folder that `dasknmf certs` made, for tls:// addresses."),
+    click.option(
+        "--insecure", is_flag=True, help="Allow plain tcp beyond loopback: whoever reaches it runs code."
+    ),
 )
-workers_option = click.option("--workers", type=int, help="Threads, or processes of --scheduler local.")
+workers_option = click.option("--workers", type=int, help="Threads, worker processes, jobs or pods.")
 memory_limit_option = click.option("--memory-limit", help="Of each process, such as 4GiB.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 

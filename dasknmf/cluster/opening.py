@@ -1,14 +1,16 @@
-"""Where a run takes place: threads of this process, worker processes here, or a cluster at an address."""
+"""An executor for a run, wherever it takes place."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from numbers import Integral
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dask.utils import parse_bytes, parse_timedelta
-
+from dasknmf.cluster.connecting import connected
+from dasknmf.cluster.kubernetes import kubernetes_pods
+from dasknmf.cluster.local import local_workers
+from dasknmf.cluster.quantities import parse_memory
+from dasknmf.cluster.reading import read_cluster
+from dasknmf.cluster.slurm import slurm_jobs
 from dasknmf.engine.dask_executor import Distributed
 from dasknmf.engine.executor import Executor, Threads
 from dasknmf.errors import InputError
@@ -18,35 +20,8 @@ if TYPE_CHECKING:
 
     from distributed import Client
 
-
-#: How long a scheduler may take to answer, and its first worker to come.
-TIMEOUT = "20s"
-
-
-def parse_memory(value: int | str | None) -> int | None:
-    """Return bytes for ``"4 GiB"``, ``"512MB"`` or a number of bytes.
-
-    Raises
-    ------
-    InputError
-        If it is neither.
-
-    Examples
-    --------
-    >>> parse_memory("1 GiB"), parse_memory(None)
-    (1073741824, None)
-    """
-    if value is None:
-        return None
-    try:
-        size = parse_bytes(value)
-    except (ValueError, TypeError, AttributeError) as error:
-        msg = f"memory limit {value!r}: needs a size such as '4 GiB' or a number of bytes"
-        raise InputError(msg) from error
-    if size <= 0:
-        msg = f"memory limit {value!r}: needs to be above 0"
-        raise InputError(msg)
-    return int(size)
+#: How each kind that has worker processes comes by its client.
+_OPENING = {"address": connected, "local": local_workers, "slurm": slurm_jobs, "kubernetes": kubernetes_pods}
 
 
 @contextmanager
@@ -55,47 +30,55 @@ def executor_for(
 ) -> Iterator[Executor]:
     """Give an executor for a run.
 
+    A client is made only where one is asked for with a word, an address or a file, and is never made the current
+    one: ``"local"``, ``"slurm"`` and ``"kubernetes"`` start their workers with the run and end them with it; an address
+    or a scheduler file is connected to, and the connection is closed with the run. A client that is given, or that the
+    caller made current, is used as it is and left open.
+
     Parameters
     ----------
-    scheduler : str or distributed.Client, optional
-        ``"threads"``: this process; ``"serial"``: one task after another; ``"local"``: worker processes on
-        this machine, on loopback only, ended afterwards; an address (``tcp://host:8786``,
-        ``tls://host:8786``) or the path of a scheduler file; or a client, which is used and left open. By
-        default the client that the caller made current (``distributed.Client()``), otherwise threads.
+    scheduler : str, path, mapping, Cluster or distributed.Client, optional
+        ``"threads"``: this process; ``"serial"``: one task after another; ``"local"``: worker processes here, on
+        loopback only; ``"slurm"``; ``"kubernetes"``; an address (``tls://host:8786``, ``tcp://host:8786``); the path
+        of a scheduler file, or of a YAML file that describes a cluster; such a description, see
+        :func:`dasknmf.cluster.read_cluster`; or a client. By default the client that the caller made current
+        (``distributed.Client()``), otherwise threads.
     workers : int, optional
-        Threads, or worker processes of ``"local"``, 1 or more; by default one per core.
+        Threads or workers, see :class:`dasknmf.cluster.Cluster`; not with a client, which has its own.
     memory_limit : int or str, optional
-        Of this process for threads, of each worker process for ``"local"``.
+        Bytes of each process: of this one for threads, else of each worker.
 
     Raises
     ------
     InputError
-        If there is no such scheduler, it cannot be reached, or it has no worker.
+        If the description is wrong, nothing answers there, or no worker comes.
     """
     from distributed import Client
 
-    memory = parse_memory(memory_limit)
-    _check_workers(workers)
+    client = scheduler if isinstance(scheduler, Client) else None
     if scheduler is None:
-        scheduler = _current_client() or "threads"
-    if isinstance(scheduler, Client):
-        with Distributed(scheduler) as executor:
+        client = _current_client()
+    if client is not None:
+        _refuse_workers(workers)
+        with Distributed(client, memory=parse_memory(memory_limit)) as executor:
             yield executor
-    elif scheduler in ("threads", "serial"):
-        with Threads(1 if scheduler == "serial" else workers, memory=memory) as executor:
-            yield executor
-    elif scheduler == "local":
-        with _local_client(workers, memory) as client, Distributed(client) as executor:
-            yield executor
-    else:
-        with _connect(str(scheduler)) as client, Distributed(client) as executor:
-            yield executor
+        return
+    where = read_cluster(scheduler, workers=workers, memory=memory_limit)
+    if where.kind in ("threads", "serial"):
+        count = 1 if where.kind == "serial" else where.workers
+        with Threads(count, memory=where.memory) as threads:
+            yield threads
+        return
+    with _OPENING[where.kind](where) as opened, Distributed(opened, memory=where.memory) as executor:
+        yield executor
 
 
-def _check_workers(workers: Any) -> None:
-    whole = isinstance(workers, Integral) and not isinstance(workers, bool)
-    if workers is not None and not (whole and workers >= 1):
-        msg = f"workers={workers!r}: needs a whole number, 1 or more; leave it out for one per core (--workers N)"
+def _refuse_workers(workers: Any) -> None:
+    if workers is not None:
+        msg = (
+            f"workers={workers!r}: the Dask client has the workers it has; leave workers out, or say where else to run "
+            "(scheduler='threads')"
+        )
         raise InputError(msg)
 
 
@@ -106,55 +89,3 @@ def _current_client() -> Client | None:
         return get_client()
     except ValueError:
         return None
-
-
-@contextmanager
-def _local_client(workers: int | None, memory: int | None) -> Iterator[Client]:
-    from dask.system import CPU_COUNT
-    from distributed import Client, LocalCluster
-
-    with (
-        LocalCluster(
-            n_workers=workers or CPU_COUNT,
-            threads_per_worker=1,
-            memory_limit=memory or "auto",
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
-
-
-@contextmanager
-def _connect(scheduler: str) -> Iterator[Client]:
-    from distributed import Client
-
-    if "://" in scheduler:
-        given: dict[str, Any] = {"address": scheduler}
-    elif Path(scheduler).is_file():
-        given = {"scheduler_file": scheduler}
-    else:
-        msg = (
-            f"scheduler {scheduler!r} is neither a word known here nor a file; give threads, serial, local, an "
-            "address such as tcp://127.0.0.1:8786, or the path of a scheduler file"
-        )
-        raise InputError(msg)
-    worker = f"dask worker {scheduler if '://' in scheduler else '--scheduler-file ' + scheduler}"
-    try:
-        client = Client(**given, set_as_default=False, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
-        msg = (
-            f"no Dask scheduler answers at {scheduler} ({error}); start one with: dask scheduler, and workers "
-            f"with: {worker}"
-        )
-        raise InputError(msg) from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=parse_timedelta(TIMEOUT))
-        except TimeoutError as error:
-            msg = (
-                f"the Dask scheduler at {scheduler} has had no worker for {TIMEOUT}; start one with: {worker}"
-            )
-            raise InputError(msg) from error
-        yield client

@@ -37,12 +37,15 @@ class Distributed:
     ----------
     client : distributed.Client
         Connected to the cluster; it is not closed here.
+    memory : int, optional
+        Bytes that a run may use of each worker, by default what the worker has.
     """
 
     local = False
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, memory: int | None = None) -> None:
         self.client = client
+        self._memory = memory
         self._held = ExitStack()
 
     @property
@@ -64,7 +67,7 @@ class Distributed:
             int(worker["memory_limit"] or MEMORY_LIMIT // beside[worker["host"]]) for worker in workers
         )
         threads = max(int(worker["nthreads"]) for worker in workers)
-        return Capacity(len(workers), threads, memory, local=False)
+        return Capacity(len(workers), threads, min(memory, self._memory or memory), local=False)
 
     def __enter__(self) -> Self:
         # the small algebra of the client must give the bits it gives under Threads
