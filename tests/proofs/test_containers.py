@@ -121,7 +121,7 @@ def start(containers: Containers, name: str, output: str, *changes: str, schedul
     (job,) = of_kind("run", "Job")
     (config,) = of_kind("overlays/tls", "ConfigMap")
     args = job["spec"]["template"]["spec"]["containers"][0]["args"]
-    changed = {"-o": output} | ({"--scheduler": scheduler} if scheduler else {})
+    changed = {"-o": output} | ({"--cluster": scheduler} if scheduler else {})
     for option, value in changed.items():
         args[args.index(option) + 1] = value
     args += changes
