@@ -31,7 +31,7 @@ FLOORS = [
     {"driver", "progress", "sketching", "mixed", "survey_options"},
     {"checkpoint", "results", "matrices", "exact", "sketched", "execution"},
     {"pair_weights"},
-    {"stages", "planning", "export", "kept", "parts", "decomposition", "null_models"},
+    {"stages", "planning", "export", "kept", "parts", "decomposition", "null_models", "forecasting"},
     {"references", "atomic"},
     {"methods"},
     {"fitting"},

@@ -15,6 +15,7 @@ from dasknmf.cli.factors import export, fit, top_genes
 from dasknmf.cli.listing import solvers
 from dasknmf.cli.nesting import fragmentation, nest
 from dasknmf.cli.networks import coexpress, import_, info
+from dasknmf.cli.planning import plan
 from dasknmf.cli.report import report
 from dasknmf.cli.shared import memory_limit_option, scheduler_option, workers_option
 from dasknmf.cli.submission import cancel, logs, resume, status, submit
@@ -112,6 +113,7 @@ for command in (
     import_,
     coexpress,
     info,
+    plan,
     fit,
     survey,
     symmetry,
