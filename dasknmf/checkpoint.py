@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import time
-import zipfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +12,7 @@ import numpy as np
 from dasknmf.errors import FormatError, InputError
 from dasknmf.events import CheckpointWritten
 from dasknmf.model import Model
+from dasknmf.packed import pack, unpack
 from dasknmf.solvers import solver_of
 from dasknmf.storage import (
     Location,
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from dasknmf.events import Listener
     from dasknmf.options import ModelOptions
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -143,10 +141,7 @@ class Checkpoints:
             "reads": self.reads(),
             "models": saved,
         }
-        arrays["content"] = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        write_whole(self.location, buffer.getbuffer(), storage_options=self.storage_options)
+        write_whole(self.location, pack(content, arrays), storage_options=self.storage_options)
         self.begin(iteration, seconds)
         self.listener(CheckpointWritten(os.fspath(self.location), iteration, time.perf_counter() - began))
 
@@ -204,25 +199,19 @@ def _read(location: Location, storage_options: StorageOptions) -> Saved:
         import fsspec
 
         with fsspec.open(where, "rb", **storage_options) as file:
-            data = io.BytesIO(file.read())
-        with np.load(data, allow_pickle=False) as arrays:
-            content = json.loads(arrays["content"].tobytes())
-            if content.get("version") != VERSION:
-                msg = (
-                    f"{where} is a checkpoint of version {content.get('version')}, this dasknmf reads {VERSION}; "
-                    "start again without --resume"
-                )
-                raise FormatError(msg)
-            for index, model in enumerate(content["models"]):
-                model["rows"] = {name: arrays[f"{index}/{name}"] for name in model["rows"]}
-                of_state = f"{index}/state/"
-                model["state"] |= {
-                    name.removeprefix(of_state): arrays[name] for name in arrays if name.startswith(of_state)
-                }
-    except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
-        if isinstance(error, FormatError):
-            raise
+            content, arrays = unpack(file.read(), broken=broken)
+        if content.get("version") != VERSION:
+            msg = (
+                f"{where} is a checkpoint of version {content.get('version')}, this dasknmf reads {VERSION}; "
+                "start again without --resume"
+            )
+            raise FormatError(msg)
+        for index, model in enumerate(content["models"]):
+            model["rows"] = {name: arrays[f"{index}/{name}"] for name in model["rows"]}
+            of_state = f"{index}/state/"
+            model["state"] |= {
+                name.removeprefix(of_state): arrays[name] for name in arrays if name.startswith(of_state)
+            }
+        return Saved(*(content[name] for name in ("identity", "iteration", "seconds", "reads", "models")))
+    except (KeyError, TypeError, OSError) as error:
         raise FormatError(broken) from error
-    return Saved(
-        content["identity"], content["iteration"], content["seconds"], content["reads"], content["models"]
-    )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dasknmf.errors import FormatError, InputError
+from dasknmf.packed import pack, unpack
 from dasknmf.storage import (
     exists,
     is_remote,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from dasknmf.storage import Location, StorageOptions
 
 #: Of the files; a part of another version is not read.
-VERSION = 1
+VERSION = 2
 #: What the files of parts end with, by which a folder that holds anything else is told, which is never removed.
 ENDING = ".part.npz"
 
@@ -135,14 +134,8 @@ class KeptParts:
         if not is_remote(self.folder):
             local_path(self.folder).mkdir(exist_ok=True)
         whole = {"version": VERSION, "identity": self.identity, "content": dict(content)}
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            allow_pickle=False,
-            **{f"array/{key}": np.asarray(value) for key, value in (arrays or {}).items()},
-            content=np.frombuffer(json.dumps(whole).encode(), dtype=np.uint8),
-        )
-        write_whole(self._place(name), buffer.getbuffer(), storage_options=self.storage_options)
+        named = {f"array/{key}": np.asarray(value) for key, value in (arrays or {}).items()}
+        write_whole(self._place(name), pack(whole, named), storage_options=self.storage_options)
 
     def remove(self) -> None:
         """Remove all parts: the analysis is done and saved."""
@@ -166,14 +159,11 @@ class KeptParts:
     def _read(self, place: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, NDArray[Any]]]:
         import fsspec
 
+        broken = f"{place} is not whole; remove it and resume"
         try:
             with fsspec.open(place, "rb", **self.storage_options) as file:
-                data = io.BytesIO(file.read())
-            with np.load(data, allow_pickle=False) as kept:
-                whole = json.loads(kept["content"].tobytes())
-                arrays = {
-                    key.removeprefix("array/"): kept[key] for key in kept.files if key.startswith("array/")
-                }
+                whole, kept = unpack(file.read(), broken=broken)
+            arrays = {key.removeprefix("array/"): values for key, values in kept.items()}
             if whole.get("version") != VERSION:
                 msg = (
                     f"{place} is of version {whole.get('version')}, this dasknmf reads {VERSION}; "
@@ -181,8 +171,5 @@ class KeptParts:
                 )
                 raise FormatError(msg)
             return whole["identity"], whole["content"], arrays
-        except (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError) as error:
-            if isinstance(error, FormatError):
-                raise
-            msg = f"{place} is not whole; remove it and resume"
-            raise FormatError(msg) from error
+        except (KeyError, TypeError, OSError) as error:
+            raise FormatError(broken) from error

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.errors import FormatError, InputError
+from dasknmf.network.compression import of_text
 from dasknmf.parameters import PARAMETERS
+from dasknmf.result_contents import CONTENTS, REMEDY, check_arrays, compare_contents, contents_of
+from dasknmf.sealed_group import SEAL, check_files, check_seal, damaged, open_group, sealed
 from dasknmf.solvers import solver_of
 from dasknmf.storage import Location, StorageOptions, exists, open_store, publish, read_storage_options
 
@@ -183,12 +186,25 @@ def save(
     options = read_storage_options() if storage_options is None else storage_options
     with publish(location, overwrite=overwrite, storage_options=options) as place:
         store = open_store(place, mode="a", storage_options=options)
+        contents = contents_of(fit)
+        codecs = {"compressors": of_text()}
         if isinstance(fit, xr.DataTree):
-            fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False, write_inherited_coords=True)
+            codings = {node.path: {str(name): codecs for name in node.variables} for node in fit.subtree}
+            fit.to_zarr(
+                store,
+                mode="w",
+                zarr_format=3,
+                consolidated=False,
+                write_inherited_coords=True,
+                encoding=codings,
+            )
         else:
-            fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False)
+            coding = {str(name): codecs for name in fit.variables}
+            fit.to_zarr(store, mode="w", zarr_format=3, consolidated=False, encoding=coding)
+        group = zarr.open_group(store, mode="a")
         # last, so that a store written in place is known to be whole
-        zarr.open_group(store, mode="a").attrs["complete"] = True
+        whole = {**group.attrs, CONTENTS: contents, "complete": True}
+        group.attrs.update(sealed(whole))
 
 
 def load(location: Location, *, storage_options: StorageOptions | None = None) -> Any:
@@ -212,21 +228,14 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     FormatError
         If it is not a whole result of a known version.
     """
-    import xarray as xr
-    import zarr
-
     options = read_storage_options() if storage_options is None else storage_options
     where = os.fspath(location)
     if not exists(location, storage_options=options):
         msg = f"there is no fit at {where}; make one with: dasknmf fit NETWORK -k 32 -o {where}"
         raise InputError(msg)
-    store = open_store(location, mode="r", storage_options=options)
-    try:
-        group = zarr.open_group(store, mode="r")
-        attributes = dict(group.attrs)
-    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
-        msg = f"{where} is not a Zarr group ({type(error).__name__}); needs a result of dasknmf fit"
-        raise FormatError(msg) from error
+    group, attributes = open_group(
+        location, where=where, what="needs a result of dasknmf fit", storage_options=options
+    )
     if attributes.get("format") not in FORMATS:
         msg = (
             f"{where} is a Zarr group but not a dasknmf fit; make one with: dasknmf fit NETWORK -k 32 -o FIT"
@@ -238,13 +247,29 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     if str(attributes.get("version")).split(".")[0] != VERSION.split(".")[0]:
         msg = f"{where} has fit format {attributes.get('version')}; this dasknmf reads {VERSION}: upgrade it"
         raise FormatError(msg)
-    opened: Any
+    check_seal(attributes, where=where, remedy=REMEDY)
+    check_files(location, where=where, remedy=REMEDY)
+    contents = attributes.get(CONTENTS)
+    check_arrays(group, contents, where)
+    try:
+        opened = _as_saved(_opened(group))
+    except OSError:
+        raise
+    except Exception as error:  # xarray, zarr and its codecs raise what they come upon
+        raise damaged(where, "of the result", error, REMEDY) from error
+    for name in {"complete", CONTENTS, SEAL} & set(opened.attrs):
+        del opened.attrs[name]
+    if contents is not None:
+        compare_contents(opened, contents, where)
+    return opened
+
+
+def _opened(group: Any) -> Any:
+    import xarray as xr
+
     if any(True for _ in group.group_keys()):
-        opened = xr.open_datatree(store, engine="zarr", consolidated=False).load()  # type: ignore[arg-type]
-    else:
-        opened = xr.open_zarr(store, consolidated=False).load()
-    del opened.attrs["complete"]
-    return _as_saved(opened)
+        return xr.open_datatree(group.store, engine="zarr", consolidated=False).load()
+    return xr.open_zarr(group.store, consolidated=False).load()
 
 
 def _as_saved(opened: Any) -> Any:

@@ -17,8 +17,9 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 #: From the ground up; a room imports only from rooms below it, or from itself.
 FLOORS = [
     {"errors", "blas", "compiling"},
+    {"bounds", "packed"},
     {"storage"},
-    {"whole_file"},
+    {"whole_file", "sealed_group"},
     {"network"},
     {"generated"},
     {"engine"},
@@ -27,6 +28,7 @@ FLOORS = [
     {"parameters"},
     {"options", "catalogue", "events", "panels", "model", "unseen"},
     {"driver", "progress", "sketching", "mixed", "survey_options"},
+    {"result_contents"},
     {"checkpoint", "results", "matrices", "exact", "sketched", "execution"},
     {"pair_weights"},
     {"stages", "planning", "export", "kept", "parts", "decomposition", "null_models"},

@@ -42,3 +42,10 @@ def compressors(codec: Codec | None, *, dense: bool) -> list[Any]:
     level = {"lz4": 5, "zstd": 1 if dense else 3}[codec]
     shuffle: Literal["shuffle", "bitshuffle"] = "bitshuffle" if dense else "shuffle"
     return [BloscCodec(cname=codec, clevel=level, shuffle=shuffle), Crc32cCodec()]
+
+
+def of_text() -> list[Any]:
+    """Return the codecs of a chunk of text, or of anything small: zarr's own, and a CRC-32C that is looked at first."""
+    from zarr.codecs import Crc32cCodec, ZstdCodec
+
+    return [ZstdCodec(level=0), Crc32cCodec()]

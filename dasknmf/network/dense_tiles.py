@@ -63,7 +63,7 @@ class DenseTiles:
 
     @cached_property
     def _plain_chunks(self) -> PlainChunks | None:
-        return plain_chunks(self.network.location, "tiles", self.storage)
+        return plain_chunks(self.network.location, "tiles", self.storage, min(self.grid.tile, self.grid.n))
 
     def _read(self, i: int, j: int) -> NDArray[Any] | None:
         if self._plain_chunks is not None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.bounds import MOST_GENES
 from dasknmf.errors import FormatError
 from dasknmf.network.encoding import STORAGES
+from dasknmf.network.tiles import LARGEST_SPARSE_TILE
+from dasknmf.sealed_group import check_seal, sealed
 
 if TYPE_CHECKING:
     from dasknmf.network.encoding import Storage
@@ -51,6 +55,10 @@ class Header:
         return self.edges / pairs if pairs else 0.0
 
 
+REMEDY = "import the network again"
+_COUNTS = ("genes", "tile", "edges", "self_loops", "isolated", "lost_edges")
+_TEXTS = ("layout", "checksum", "dtype", "version")
+
 #: Fields that version 2 has and version 1 may lack, where they are 0.
 _SINCE_CODES = frozenset({"storage_error", "largest_storage_error", "lost_edges"})
 
@@ -58,6 +66,11 @@ _SINCE_CODES = frozenset({"storage_error", "largest_storage_error", "lost_edges"
 def version_for(storage: Storage) -> str:
     """Return the oldest version of the format that can hold a network."""
     return VERSION if storage == "float32" else CODED_VERSION
+
+
+def written(header: Header) -> dict[str, Any]:
+    """Return what the root attributes of a finished store hold of it, sealed."""
+    return sealed({"format": FORMAT, **asdict(header), "complete": True})
 
 
 def read_header(attributes: dict[str, Any], where: str) -> Header:
@@ -92,6 +105,8 @@ def read_header(attributes: dict[str, Any], where: str) -> Header:
     if missing:
         msg = f"{where} lacks {', '.join(sorted(missing))} in its attributes; import the network again"
         raise FormatError(msg)
+    check_seal(given, where=where, remedy=REMEDY)
+    _check_fields(fields, where)
     allowed = ("float32",) if major == VERSION[0] or fields["layout"] != "dense" else STORAGES
     if fields["dtype"] not in allowed:
         msg = (
@@ -100,3 +115,36 @@ def read_header(attributes: dict[str, Any], where: str) -> Header:
         )
         raise FormatError(msg)
     return Header(**fields)
+
+
+def _check_fields(fields: dict[str, Any], where: str) -> None:
+    """Refuse fields that are of another type, or that no network can have.
+
+    Raises
+    ------
+    FormatError
+        Naming the first.
+    """
+    for name, value in fields.items():
+        if name in _COUNTS:
+            right = type(value) is int and 0 <= value <= MOST_GENES**2
+        elif name in _TEXTS:
+            right = isinstance(value, str)
+        elif name in ("weights", "provenance"):
+            right = isinstance(value, dict)
+        else:
+            right = type(value) in (int, float) and math.isfinite(value) and value >= 0
+        if not right:
+            raise _impossible(where, name, value)
+    if fields["layout"] not in ("dense", "sparse"):
+        raise _impossible(where, "layout", fields["layout"])
+    if not 1 <= fields["genes"] <= MOST_GENES:
+        raise _impossible(where, "genes", fields["genes"])
+    if not 1 <= fields["tile"] <= LARGEST_SPARSE_TILE:
+        raise _impossible(where, "tile", fields["tile"])
+
+
+def _impossible(where: str, name: str, value: Any) -> FormatError:
+    return FormatError(
+        f"{where}: its attribute {name} is {str(value)[:60]!r}, which no network has; {REMEDY}"
+    )

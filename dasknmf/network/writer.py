@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from dasknmf.errors import InputError, offenders
 from dasknmf.network.checksum import network_checksum
-from dasknmf.network.compression import compressors
+from dasknmf.network.compression import compressors, of_text
 from dasknmf.network.decode import decode
 from dasknmf.network.encoding import check_storage, encode, tile_loss
-from dasknmf.network.header import ATTRIBUTE, FORMAT, Header, version_for
+from dasknmf.network.header import ATTRIBUTE, FORMAT, Header, version_for, written
 from dasknmf.network.summary import EMPTY_TILE, sum_up, summarize_dense, summarize_sparse
 from dasknmf.storage import Location, StorageOptions, open_store, publish, read_storage_options
 
@@ -193,7 +192,8 @@ class NetworkWriter:
             shape=shape,
             chunks=chunks,
             dtype=dtype,
-            compressors=self._compressors if dtype != "string" else "auto",
+            # names are few: what matters is that a flipped byte of them is found before it is decoded
+            compressors=self._compressors if dtype != "string" else of_text(),
         )
 
     def write_dense(self, i: int, j: int, tile: NDArray[np.floating[Any]]) -> TileSummary:
@@ -292,7 +292,7 @@ class NetworkWriter:
             version=version_for(self.storage),
             **sums,
         )
-        self._group.attrs[ATTRIBUTE] = {"format": FORMAT, **asdict(header), "complete": True}
+        self._group.attrs[ATTRIBUTE] = written(header)
 
     def _store(self, name: str, values: NDArray[Any]) -> None:
         array = self._create(name, values.shape, values.shape, str(values.dtype))
