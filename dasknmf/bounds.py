@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from dasknmf.errors import FormatError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 #: Genes of a network, ten times the largest that this package is made for: a header of a few bytes can claim any
 #: number, and their names alone take some 200 bytes each while they are checked.
@@ -76,3 +78,29 @@ def check_claim(where: str, shape: Sequence[int], itemsize: int) -> None:
             f"{memory_bytes() / 2**30:,.1f} GiB; its header is damaged, or it needs a larger machine"
         )
         raise FormatError(msg)
+
+
+def check_room(folder: Path, needed: int, where: str) -> None:
+    """Refuse what a folder for temporary files has no room for, before anything is written there.
+
+    Parameters
+    ----------
+    folder : Path
+        For temporary files.
+    needed : int
+        Bytes.
+    where : str
+        What needs them, for the message.
+
+    Raises
+    ------
+    InputError
+        With what is free.
+    """
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        msg = (
+            f"{where} claims {needed / 2**30:,.1f} GiB unpacked, and {folder.parent} has {free / 2**30:,.1f} GiB free; "
+            "name a folder with more room: --temp-dir, temp_dir="
+        )
+        raise InputError(msg)

@@ -99,8 +99,8 @@ def check_arrays(group: zarr.Group, contents: Any, where: str) -> None:
         raise damaged(where, name, why, REMEDY)
     for name, array in arrays.items():
         kind, shape, _ = saved[name]
-        # xarray keeps what is true and false as int8
-        dtype = "int8" if kind == "bool" else kind
+        # some versions of xarray keep what is true and false as int8
+        dtype = "int8" if kind == "bool" and _kind(array) == "int8" else kind
         check_array(array, name, where=where, remedy=REMEDY, shape=shape, dtype=dtype)
 
 

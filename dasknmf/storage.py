@@ -7,10 +7,11 @@ import re
 import shutil
 import uuid
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dasknmf.errors import InputError, missing_dependency
+from dasknmf.errors import DasknmfError, InputError, missing_dependency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Location = str | os.PathLike[str]
 StorageOptions = dict[str, Any]
 
+#: Bytes of a file of options.
+_LARGEST_MAPPING = 2**20
 ENVIRONMENT_VARIABLE = "DASKNMF_STORAGE_OPTIONS"
 
 
@@ -70,14 +73,16 @@ def read_mapping(file: Location, *, what: str) -> dict[str, Any]:
 
     where = f"{what} {os.fspath(file)}"
     try:
-        held = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        held = yaml.load(_text(file, where), Loader=_plain_loader())  # noqa: S506 # it is a safe one
     except OSError as error:
         msg = f"{where}: {error.strerror or error}"
         raise InputError(msg) from error
     except UnicodeDecodeError as error:
         msg = f"{where}: is not text in UTF-8 (byte {error.start + 1}); save it as UTF-8"
         raise InputError(msg) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except DasknmfError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError, AttributeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
         # what comes after a quotation mark is from the file
@@ -93,6 +98,31 @@ def read_mapping(file: Location, *, what: str) -> dict[str, Any]:
         msg = f"{where}: has an option whose name is no text; needs a mapping of option: value"
         raise InputError(msg)
     return held
+
+
+def _text(file: Location, where: str) -> str:
+    """Return the text of a file that people write, which is never large."""
+    with Path(file).open("rb") as opened:
+        data = opened.read(_LARGEST_MAPPING + 1)
+    if len(data) > _LARGEST_MAPPING:
+        msg = f"{where}: is larger than {_LARGEST_MAPPING / 2**20:.0f} MiB; needs a mapping of option: value"
+        raise InputError(msg)
+    return data.decode("utf-8")
+
+
+@cache
+def _plain_loader() -> Any:
+    """Return a safe loader without aliases, of which nine lines make a thousand million values."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                mark = self.peek_event().start_mark
+                raise yaml.constructor.ConstructorError(None, None, "aliases are not taken", mark)
+            return super().compose_node(parent, index)
+
+    return Loader
 
 
 def read_storage_options(file: Location | None = None) -> StorageOptions:
