@@ -215,7 +215,7 @@ class Stream(io.RawIOBase):
                 # of the disk or the network, not of the file
                 raise
             raise self.file.damaged(error) from error
-        self._check_line(data)
+        self._check_text(data)
         if self.counted:
             self.count += data.count(self.counted)
         return data
@@ -227,8 +227,12 @@ class Stream(io.RawIOBase):
         view[: len(data)] = data
         return len(data)
 
-    def _check_line(self, data: bytes) -> None:
-        """Refuse a line that never ends."""
+    def _check_text(self, data: bytes) -> None:
+        """Refuse what is no text, and a line that never ends."""
+        if b"\0" in data:
+            # the parser of pandas ends a name and a number there without a word
+            msg = f"{self.file.where} is no text in UTF-8: it holds bytes of 0; needs lines of columns, saved as UTF-8"
+            raise InputError(msg)
         end = max(data.rfind(b"\n"), data.rfind(b"\r"))
         self._since_line = self._since_line + len(data) if end < 0 else len(data) - end - 1
         if self._since_line > LONGEST_LINE:
