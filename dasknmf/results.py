@@ -14,7 +14,7 @@ from dasknmf.errors import FormatError, InputError
 from dasknmf.network.compression import of_text
 from dasknmf.parameters import PARAMETERS
 from dasknmf.result_contents import CONTENTS, REMEDY, check_arrays, compare_contents, contents_of
-from dasknmf.sealed_group import SEAL, check_files, check_seal, damaged, open_group, sealed
+from dasknmf.sealed_group import SEAL, check_files, check_seal, damaged, is_of_the_machine, open_group, sealed
 from dasknmf.solvers import solver_of
 from dasknmf.storage import Location, StorageOptions, exists, open_store, publish, read_storage_options
 
@@ -253,9 +253,9 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     check_arrays(group, contents, where)
     try:
         opened = _as_saved(_opened(group))
-    except OSError:
-        raise
     except Exception as error:  # xarray, zarr and its codecs raise what they come upon
+        if is_of_the_machine(error):
+            raise
         raise damaged(where, "of the result", error, REMEDY) from error
     for name in {"complete", CONTENTS, SEAL} & set(opened.attrs):
         del opened.attrs[name]

@@ -108,12 +108,20 @@ def open_group(
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         msg = f"{where} is not a Zarr group ({type(error).__name__}); {what}"
         raise FormatError(msg) from error
-    except OSError:
-        # of the machine or the network, not of the store
-        raise
     except Exception as error:  # zarr raises what it comes upon in metadata that mean nothing
+        if is_of_the_machine(error):
+            raise
         msg = f"{where} is not a Zarr group ({_said(error)}); {what}"
         raise FormatError(msg) from error
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Tell whether an error is of a disk or a network, rather than of what is in a store.
+
+    Libraries that decompress say OSError of bytes that mean nothing, without a number.
+    """
+    lost = isinstance(error, (FileNotFoundError, NotADirectoryError, IsADirectoryError))
+    return isinstance(error, OSError) and error.errno is not None and not lost
 
 
 def _check_header(header: Any) -> None:

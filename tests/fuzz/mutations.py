@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: Values that a header may be given instead of its own.
 VALUES: tuple[Any, ...] = (

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -19,6 +18,9 @@ from dasknmf.progress import silent
 from dasknmf.sketching import sketches_for, vectors_of
 from tests.conftest import planted
 from tests.fuzz.samples import answer_of_network
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NETWORKS = ("dense.zarr", "coded.zarr", "lz4.zarr", "sparse.zarr")
 RESULTS = ("fit.zarr", "fits.zarr", "nested.zarr", "enrichment.zarr")
@@ -128,7 +130,9 @@ def open_store(kind: str, place: Path, beside: Path) -> Any:
         from dasknmf.pair_weights import weights_for
 
         found = weights_for(as_matrix(weights()), None, place)
-        assert found is not None and found.given is not None and found.given.network is not None
+        assert found is not None
+        assert found.given is not None
+        assert found.given.network is not None
         return answer_of_network(found.given.network)
     if kind == "run.checkpoint":
         return resumed(beside / "net.zarr", place)

@@ -13,7 +13,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-
 OTHER = "other"
 #: A case takes hundredths of a second, on a busy machine tenths.
 SECONDS = 30.0
@@ -42,7 +41,8 @@ class Supervisor:
         if self._process is None:
             self._start()
         process = self._process
-        assert process is not None and process.stdin is not None
+        assert process is not None
+        assert process.stdin is not None
         data = pickle.dumps(request)
         process.stdin.write(struct.pack("<Q", len(data)) + data)
         process.stdin.flush()
@@ -75,7 +75,8 @@ class Supervisor:
 
     def _answer(self, seconds: float) -> Any:
         process = self._process
-        assert process is not None and process.stdout is not None
+        assert process is not None
+        assert process.stdout is not None
         if not select.select([process.stdout], [], [], seconds)[0]:
             self._end()
             return OTHER, f"no answer within {seconds} seconds"

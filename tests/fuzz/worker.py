@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import pickle
 import resource
@@ -19,12 +20,17 @@ from pathlib import Path
 from typing import Any
 
 from dasknmf.errors import DasknmfError
-from tests.fuzz import samples, store_samples
+from tests.fuzz import bombs, samples, store_samples
 from tests.fuzz.mutations import change_store, changed, copied
 
 #: Bytes that reading may take beside what the process has when all samples have been read once.
 ALLOWED = 2**30
 RIGHT, CLEAR, OTHER = "right answer", "clear error", "other"
+
+
+def _kind(name: str) -> str:
+    """Return the kind of sample that a bomb is read as."""
+    return f"{name.partition('-')[0]}.{name.partition('.')[2]}"
 
 
 class Reader:
@@ -93,6 +99,41 @@ class Reader:
         if any(other is not None and samples.agree(kind, found, other) for other in others):
             return ""
         return f"we read {str(found)[:600]}; others {str(others)[:600]}; the file is {place.read_bytes()[:300]!r}"
+
+    def bomb(self, name: str) -> tuple[str, str]:
+        """Read an input that claims or unpacks to more than may be taken; it can have no right answer."""
+        place = self.scratch / name
+        if name in bombs.MADE:
+            bombs.MADE[name](place)
+        else:
+            place.write_bytes(bombs.INPUTS[name](place))
+        return self._refused(name, lambda: samples.read(_kind(name), place, self.scratch))
+
+    def checkpoint(self, name: str) -> tuple[str, str]:
+        """Resume from a checkpoint that is none."""
+        place = self.scratch / "run.checkpoint"
+        place.write_bytes(bombs.CHECKPOINTS[name](place))
+        return self._refused("run", lambda: store_samples.resumed(self.stores / "net.zarr", place))
+
+    def claim(self, kind: str, array: str, shape: list[int]) -> tuple[str, str]:
+        """Open a store as it was written before attributes were sealed, with an array that claims a shape."""
+        place = self._copy_store(kind)
+        header = json.loads((place / "zarr.json").read_text())
+        for held in (header["attributes"], header["attributes"].get("dasknmf", {})):
+            for name in ("seal", "contents"):
+                held.pop(name, None)
+        (place / "zarr.json").write_text(json.dumps(header))
+        about = json.loads((place / array / "zarr.json").read_text())
+        about["shape"] = shape
+        about["chunk_grid"]["configuration"]["chunk_shape"] = shape
+        (place / array / "zarr.json").write_text(json.dumps(about))
+        return self._refused(kind, lambda: store_samples.open_store(kind, place, self.stores))
+
+    def _refused(self, name: str, act: Any) -> tuple[str, str]:
+        label, said = self.outcome(name, act, lambda found: f"it was read: {str(found)[:200]}")
+        if (self.scratch / "unpickled").exists():
+            return OTHER, "something was unpickled"
+        return label, said
 
     def store(self, kind: str, number: int, change: Any) -> tuple[str, str]:
         """Open a mutated store."""

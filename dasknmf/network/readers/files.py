@@ -193,7 +193,7 @@ class Stream(io.RawIOBase):
         self.file, self._raw, self._plain, self._size = file, raw, plain, size
         self.counted: bytes | None = None
         self.count = 0
-        self._since_line = 0
+        self._since_line = self._lines = 0
 
     @property
     def share(self) -> float:
@@ -231,9 +231,14 @@ class Stream(io.RawIOBase):
         """Refuse what is no text, and a line that never ends."""
         if b"\0" in data:
             # the parser of pandas ends a name and a number there without a word
-            msg = f"{self.file.where} is no text in UTF-8: it holds bytes of 0; needs lines of columns, saved as UTF-8"
+            line = self._lines + data[: data.index(b"\0")].count(b"\n") + 1
+            msg = (
+                f"{self.file.where}, line {line:,}: is no text in UTF-8: it holds a byte of 0; needs lines of columns, "
+                "saved as UTF-8"
+            )
             raise InputError(msg)
         end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._lines += data.count(b"\n")
         self._since_line = self._since_line + len(data) if end < 0 else len(data) - end - 1
         if self._since_line > LONGEST_LINE:
             msg = (

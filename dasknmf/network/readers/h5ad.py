@@ -50,7 +50,7 @@ def read_h5ad(file: InputFile, *, key: str | None, stack: ExitStack) -> Entries 
         node = store[chosen]
     where, name = f"{file.where}::{chosen}", chosen.partition("/")[2]
     if isinstance(node, h5py.Dataset):
-        n = check_square(where, node.shape)
+        n = _square(where, node.shape, genes)
         check_type(where, node.dtype)
         check_chunks(where, node)
 
@@ -71,7 +71,7 @@ def _sparse(
         msg = f"{where} is encoded as {encoding or 'an unknown type'}; needs a dense, CSR or CSC matrix"
         raise InputError(msg)
     with guarded(file):
-        n = check_square(where, tuple(int(size) for size in node.attrs["shape"]))
+        n = _square(where, tuple(int(size) for size in node.attrs["shape"]), genes)
         check_type(where, node["data"].dtype)
         count = len(node["data"])
         for part, length in (("data", count), ("indices", count), ("indptr", n + 1)):
@@ -139,3 +139,12 @@ def check_chunks(where: str, array: Any) -> None:
     """Refuse an array of HDF5 whose chunks, each of which is read as a whole, claim more than this machine has."""
     if array.chunks:
         check_claim(f"{where}: a chunk", array.chunks, array.dtype.itemsize)
+
+
+def _square(where: str, shape: tuple[int, ...], genes: NDArray[np.object_]) -> int:
+    """Return the rows of a square matrix of so many names."""
+    n = check_square(where, shape)
+    if n != len(genes):
+        msg = f"{where} has {n:,} rows and {len(genes):,} names; write the file again"
+        raise InputError(msg)
+    return n
