@@ -84,7 +84,9 @@ def check_arrays(group: zarr.Group, contents: Any, where: str) -> None:
     """
     try:
         members = dict(group.members(max_depth=None))
-        arrays = {f"/{name}": array for name, array in members.items() if hasattr(array, "shape")}
+        arrays: dict[str, Any] = {
+            f"/{name}": array for name, array in members.items() if hasattr(array, "shape")
+        }
     except Exception as error:  # zarr raises what it comes upon in metadata that mean nothing
         raise damaged(where, "of the result", error, REMEDY) from error
     if contents is None:

@@ -140,9 +140,9 @@ def _read(place: str, network: Network, operator: Sweep | Normalised, executor: 
 
 def _array(group: Any, name: str, known: list[Any], place: str) -> np.ndarray[Any, Any]:
     """Return an array of a sketch, which must be as its attributes say."""
-    said = {"where": place, "remedy": "it is made anew"}
-    array = open_array(group, name, shape=known[1:], dtype=known[0], **said)
-    return read_array(array, name, **said)
+    remedy = "it is made anew"
+    array = open_array(group, name, shape=known[1:], dtype=known[0], where=place, remedy=remedy)
+    return read_array(array, name, where=place, remedy=remedy)
 
 
 def _keep(sketch: Sketch, place: str, network: Network, executor: Executor) -> None:

@@ -74,12 +74,12 @@ def _scalar(text: str) -> bytes:
     return npy((), text.encode(), f"|S{len(text)}")
 
 
-def _sparse(shape: tuple[int, int], indptr: int, **others: bytes) -> bytes:
+def _sparse(sides: tuple[int, int], indptr: int, **others: bytes) -> bytes:
     ints = lambda *values: npy((len(values),), np.array(values, "<i4").tobytes(), "<i4")  # noqa: E731
     return npz(
         {
             "format": _scalar("csr"),
-            "shape": npy((2,), np.array(shape, "<i8").tobytes(), "<i8"),
+            "shape": npy((2,), np.array(sides, "<i8").tobytes(), "<i8"),
             "data": npy((1,), np.ones(1).tobytes()),
             "indices": ints(0),
             "indptr": npy((indptr,), np.zeros(2, "<i4").tobytes(), "<i4"),
@@ -105,7 +105,7 @@ INPUTS: dict[str, Callable[[Path], bytes]] = {
     ),
     "edges-endless-line.tsv.zst": lambda _: zstd_of_one_letter(30_000),
     "edges-large-dictionary.tsv.xz": lambda _: xz_of_a_large_dictionary(),
-    "edges-many-columns.tsv": lambda _: b"\t".join([b"x"] * 2_000_000) + b"\n",
+    "edges-many-columns.tsv": lambda _: b"\t".join([b"x"] * 200_000) + b"\n",
     "table-endless-line.tsv.zst": lambda _: zstd_of_one_letter(30_000),
     "table-endless-line.tsv.gz": lambda _: gzip.compress(b"A" * 2**24, mtime=0) * 256,
     "sets-endless-line.gmt.zst": lambda _: zstd_of_one_letter(30_000),
@@ -124,10 +124,10 @@ INPUTS: dict[str, Callable[[Path], bytes]] = {
     "one-objects.npz": lambda place: npz({"a": objects(place)}),
     "csr-huge.npz": lambda _: _sparse((HUGE, HUGE), 2),
     "csr-huge-pointer.npz": lambda _: _sparse((3, 3), HUGE),
-    "csr-long-shape.npz": lambda _: _sparse((3, 3), 4, shape=npy((2**25,), bytes(2**28), "<i8")),
+    "csr-long-shape.npz": lambda _: _sparse((3, 3), 4, shape=npy((2**27,), bytes(2**24), "<i8")),
     "csr-objects.npz": lambda place: _sparse((3, 3), 4, format=objects(place)),
     "config-laughs.yaml": lambda _: _laughs(),
-    "config-deep.yaml": lambda _: b"a: " + b"[" * 100_000,
+    "config-deep.yaml": lambda _: b"a: " + b"[" * 20_000,
     "config-large.yaml": lambda _: b"a: 1\n" * 2**20,
 }
 
@@ -170,7 +170,7 @@ MADE: dict[str, Callable[[Path], None]] = {
 #: What a checkpoint may be instead of one, given its place.
 CHECKPOINTS: dict[str, Callable[[Path], bytes]] = {
     "objects": lambda place: npz({"content": npy((2,), b"{}", "|u1"), "a": objects(place)}, compressed=False),
-    "compressed": lambda _: npz({"content": npy((2**28,), bytes(2**28), "|u1")}),
+    "compressed": lambda _: npz({"content": npy((2**24,), bytes(2**24), "|u1")}),
     "claim": lambda _: npz({"content": npy((HUGE,), b"{}", "|u1")}, compressed=False),
     "deep": lambda _: npz(
         {"content": npy((2 * 10**5,), b"[" * 10**5 + b"]" * 10**5, "|u1")}, compressed=False

@@ -30,10 +30,8 @@ def plain(data: bytes, name: str) -> bytes:
 
 def edge_lists(data: bytes, *, columns: tuple[str, ...] | None = None, merge: str = "error") -> list[Answer]:
     """Return every network that lines of genes and weights may be, with any separator, with a header and without."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return []
+    # bytes that are no text may stand where nobody looks, in a header or a remark
+    text = data.decode("utf-8-sig", errors="surrogateescape")
     lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
     remark = ""
     while lines and lines[0][0] in "#%":
@@ -86,6 +84,8 @@ def _network(
         if (one, other) in weights and merge == "error":
             return None
         weights[one, other] = max(weight, weights.get((one, other), 0.0))
+        if any(0xDC80 <= ord(letter) <= 0xDCFF for letter in one + other):
+            return None
         genes |= {one, other}
     merged: dict[tuple[str, str], float] = {}
     for (one, other), weight in weights.items():

@@ -21,7 +21,7 @@ def check(outcome: tuple[str, str]) -> None:
     assert label in ("right answer", "clear error"), said
 
 
-@settings(max_examples=180)
+@settings(max_examples=175)
 @given(case=inputs(BYTES))
 def test_files_of_bytes(worker: Supervisor, case: tuple[str, list[Change]]) -> None:
     check(worker.ask("input", *case))

@@ -26,14 +26,14 @@ COMMANDS = {
 }
 
 
-@settings(max_examples=210)
+@settings(max_examples=200)
 @given(case=stores(STORES))
 def test_by_its_function(worker: Supervisor, case: tuple[str, int, Change]) -> None:
     label, said = worker.ask("store", *case)
     assert label in ("right answer", "clear error"), said
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(case=stores(tuple(COMMANDS)))
 def test_by_its_command(worker: Supervisor, case: tuple[str, int, Change]) -> None:
     label, said = worker.ask("command", *case, COMMANDS[case[0]])
@@ -65,7 +65,7 @@ def test_a_huge_claim_in_a_store_without_a_seal(
     assert label == "clear error", said
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(number=st.integers(0, 2**10), where=st.integers(0, 2**20))
 def test_no_number_in_the_header_of_a_network_can_be_changed(
     worker: Supervisor, number: int, where: int
