@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import time
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +13,7 @@ from dasknmf.aside import sweep
 from dasknmf.errors import FormatError, InputError, StoreError
 from dasknmf.events import CheckpointFailed, CheckpointWritten
 from dasknmf.model import Model
+from dasknmf.packed import pack, unpack
 from dasknmf.pointer import Pointed
 from dasknmf.solvers import solver_of
 from dasknmf.stopping import stop_if_asked, stop_is_asked
@@ -36,8 +33,6 @@ if TYPE_CHECKING:
     from dasknmf.options import ModelOptions
 
 VERSION = 3
-#: What reading a damaged archive raises.
-_BROKEN = (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError, RuntimeError, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -235,10 +230,7 @@ def _packed(saved: Saved) -> memoryview:
         "reads": saved.reads,
         "models": models,
     }
-    arrays["content"] = np.frombuffer(json.dumps(content).encode(), dtype=np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    return buffer.getbuffer()
+    return pack(content, arrays)
 
 
 def restored(model: ModelOptions, kept: dict[str, Any]) -> Model:
@@ -253,26 +245,19 @@ def _parsed(held: bytes | memoryview, location: Location) -> Saved:
     where = os.fspath(location)
     broken = f"{where} is not a whole checkpoint; remove it and start again without --resume"
     try:
-        with np.load(io.BytesIO(held), allow_pickle=False) as arrays:
-            content = json.loads(arrays["content"].tobytes())
-            if content.get("version") != VERSION:
-                msg = (
-                    f"{where} is a checkpoint of version {content.get('version')}, this dasknmf reads {VERSION}; "
-                    "start again without --resume"
-                )
-                raise FormatError(msg)
-            if content["arrays"] != sorted(set(arrays.files) - {"content"}):
-                raise FormatError(broken)
-            for index, model in enumerate(content["models"]):
-                model["rows"] = {name: arrays[f"{index}/{name}"] for name in model["rows"]}
-                of_state = f"{index}/state/"
-                model["state"] |= {
-                    name.removeprefix(of_state): arrays[name] for name in arrays if name.startswith(of_state)
-                }
-    except _BROKEN as error:
-        if isinstance(error, FormatError):
-            raise
+        content, arrays = unpack(bytes(held), broken=broken)
+        if content.get("version") != VERSION:
+            msg = (
+                f"{where} is a checkpoint of version {content.get('version')}, this dasknmf reads {VERSION}; "
+                "start again without --resume"
+            )
+            raise FormatError(msg)
+        for index, model in enumerate(content["models"]):
+            model["rows"] = {name: arrays[f"{index}/{name}"] for name in model["rows"]}
+            of_state = f"{index}/state/"
+            model["state"] |= {
+                name.removeprefix(of_state): arrays[name] for name in arrays if name.startswith(of_state)
+            }
+        return Saved(*(content[name] for name in ("identity", "iteration", "seconds", "reads", "models")))
+    except (KeyError, TypeError) as error:
         raise FormatError(broken) from error
-    return Saved(
-        content["identity"], content["iteration"], content["seconds"], content["reads"], content["models"]
-    )

@@ -127,7 +127,7 @@ class Given:
                 raise InputError(msg)
             return
         for name, given, shape in (("W", start[0], (n, k)), ("H", start[1], (k, n))):
-            values = None if given is None else np.asarray(given)
+            values = None if given is None else _as_numbers(given, name)
             if values is None or values.shape != shape:
                 found = "nothing" if values is None else f"shape {values.shape}"
                 msg = f"{name}: {found} was given, needs shape {shape}; give both W (genes × k) and H (k × genes)"
@@ -263,6 +263,21 @@ def _not_finite(part: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _negative(part: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(part < 0)
+
+
+def _as_numbers(given: Any, name: str) -> NDArray[Any]:
+    """Return an array of real numbers; refuse anything else."""
+    try:
+        values = np.asarray(given)
+    except (TypeError, ValueError) as error:
+        msg = (
+            f"{name}: {type(given).__name__} is no array ({error}); give both W (genes × k) and H (k × genes)"
+        )
+        raise InputError(msg) from error
+    if values.dtype.kind not in "fiub":
+        msg = f"{name} holds {values.dtype}; needs real numbers: {name}.astype('float32')"
+        raise InputError(msg)
+    return values
 
 
 def _check_values(values: Any, name: str) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
-import zipfile
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dasknmf.aside import sweep_folder
 from dasknmf.errors import FormatError, InputError, StoreError
+from dasknmf.packed import pack, unpack
 from dasknmf.stopping import stop_if_asked
 from dasknmf.storage import (
     exists,
@@ -40,8 +38,6 @@ logger = logging.getLogger("dasknmf")
 VERSION = 2
 #: What the files of parts end with, by which a folder that holds anything else is told, which is never removed.
 ENDING = ".part.npz"
-#: What reading a damaged archive raises.
-_BROKEN = (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError, TypeError, RuntimeError, zlib.error)
 
 
 class KeptParts:
@@ -146,24 +142,12 @@ class KeptParts:
         """Keep a part: plain values, and arrays of numbers; where that cannot be written, the analysis goes on."""
         if self.folder is None:
             return
-        whole = {
-            "version": VERSION,
-            "identity": self.identity,
-            "content": dict(content),
-            # a damaged name in the archive would lose an array unseen
-            "arrays": sorted(arrays or {}),
-        }
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
-            allow_pickle=False,
-            **{f"array/{key}": np.asarray(value) for key, value in (arrays or {}).items()},
-            content=np.frombuffer(json.dumps(whole).encode(), dtype=np.uint8),
-        )
+        whole = {"version": VERSION, "identity": self.identity, "content": dict(content)}
+        named = {f"array/{key}": np.asarray(value) for key, value in (arrays or {}).items()}
         try:
             if not is_remote(self.folder):
                 local_path(self.folder).mkdir(exist_ok=True)
-            write_whole(self._place(name), buffer.getbuffer(), storage_options=self.storage_options)
+            write_whole(self._place(name), pack(whole, named), storage_options=self.storage_options)
         except (OSError, StoreError) as error:
             logger.warning(
                 "%s was not kept (%s); the analysis goes on, and would do this part again with --resume",
@@ -196,25 +180,17 @@ class KeptParts:
         return objects.names(key, deep=False)
 
     def _read(self, place: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, NDArray[Any]]]:
+        broken = f"{place} is not whole; remove it and resume"
         try:
-            data = io.BytesIO(read_whole(place, storage_options=self.storage_options))
-            with np.load(data, allow_pickle=False) as kept:
-                whole = json.loads(kept["content"].tobytes())
-                arrays = {
-                    key.removeprefix("array/"): kept[key] for key in kept.files if key.startswith("array/")
-                }
+            held = read_whole(place, storage_options=self.storage_options)
+            whole, kept = unpack(bytes(held), broken=broken)
+            arrays = {key.removeprefix("array/"): values for key, values in kept.items()}
             if whole.get("version") != VERSION:
                 msg = (
                     f"{place} is of version {whole.get('version')}, this dasknmf reads {VERSION}; "
                     f"remove {self.folder}"
                 )
                 raise FormatError(msg)
-            if whole["arrays"] != sorted(arrays):
-                msg = f"{place} is not whole; remove it and resume"
-                raise FormatError(msg)
             return whole["identity"], whole["content"], arrays
-        except _BROKEN as error:
-            if isinstance(error, FormatError):
-                raise
-            msg = f"{place} is not whole; remove it and resume"
-            raise FormatError(msg) from error
+        except (KeyError, TypeError, OSError) as error:
+            raise FormatError(broken) from error

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import DasknmfError, FormatError, InputError
-from dasknmf.integrity import result_checksum
+from dasknmf.errors import FormatError, InputError
 from dasknmf.parameters import PARAMETERS
+from dasknmf.result_contents import CONTENTS, REMEDY, check_arrays, compare_contents, contents_of
+from dasknmf.sealed_group import SEAL, check_files, check_seal, damaged, is_of_the_machine, open_group, sealed
 from dasknmf.solvers import solver_of
 from dasknmf.storage import (
     Location,
@@ -204,10 +205,10 @@ def save(
             fit.to_zarr(store, **options_of_zarr, encoding=codecs, write_inherited_coords=True)
         else:
             fit.to_zarr(store, **options_of_zarr, encoding=_codecs(fit))
+        group = zarr.open_group(store, mode="a")
         # last, so that a store written in place is known to be whole
-        zarr.open_group(store, mode="a").attrs.update(
-            {"content_checksum": result_checksum(fit), "complete": True}
-        )
+        whole = {**group.attrs, CONTENTS: contents_of(fit), "complete": True}
+        group.attrs.update(sealed(whole))
 
 
 def _codecs(result: xr.Dataset) -> dict[str, dict[str, Any]]:
@@ -248,21 +249,14 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     FormatError
         If it is not a whole result of a known version.
     """
-    import xarray as xr
-    import zarr
-
     options = read_storage_options() if storage_options is None else storage_options
     where = os.fspath(location)
     if not exists(location, storage_options=options):
         msg = f"there is no fit at {where}; make one with: dasknmf fit NETWORK -k 32 -o {where}"
         raise InputError(msg)
-    store = open_store(location, mode="r", storage_options=options)
-    try:
-        group = zarr.open_group(store, mode="r")
-        attributes = dict(group.attrs)
-    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
-        msg = f"{where} is not a Zarr group ({type(error).__name__}); needs a result of dasknmf fit"
-        raise FormatError(msg) from error
+    group, attributes = open_group(
+        location, where=where, what="needs a result of dasknmf fit", storage_options=options
+    )
     if attributes.get("format") not in FORMATS:
         msg = (
             f"{where} is a Zarr group but not a dasknmf fit; make one with: dasknmf fit NETWORK -k 32 -o FIT"
@@ -274,24 +268,29 @@ def load(location: Location, *, storage_options: StorageOptions | None = None) -
     if str(attributes.get("version")).split(".")[0] != VERSION.split(".")[0]:
         msg = f"{where} has fit format {attributes.get('version')}; this dasknmf reads {VERSION}: upgrade it"
         raise FormatError(msg)
-    damaged = f"{where} is damaged: {{}}; restore it from a copy, or compute it again"
-    opened: Any
+    check_seal(attributes, where=where, remedy=REMEDY)
+    check_files(location, where=where, remedy=REMEDY)
+    contents = attributes.get(CONTENTS)
+    check_arrays(group, contents, where)
     try:
-        if any(True for _ in group.group_keys()):
-            opened = xr.open_datatree(store, engine="zarr", consolidated=False).load()  # type: ignore[arg-type]
-        else:
-            opened = xr.open_zarr(store, consolidated=False).load()
-        del opened.attrs["complete"]
-        expected = opened.attrs.pop("content_checksum", None)
-        found = _as_saved(opened)
-    except DasknmfError:
-        raise
-    except Exception as error:  # of damaged metadata, libraries raise anything
-        raise FormatError(damaged.format(f"it cannot be read ({type(error).__name__})")) from error
-    # results of before there was a checksum lack it
-    if expected is not None and result_checksum(found) != expected:
-        raise FormatError(damaged.format("it differs from its checksum"))
-    return found
+        opened = _as_saved(_opened(group))
+    except Exception as error:  # xarray, zarr and its codecs raise what they come upon
+        if is_of_the_machine(error):
+            raise
+        raise damaged(where, "of the result", error, REMEDY) from error
+    for name in {"complete", CONTENTS, SEAL} & set(opened.attrs):
+        del opened.attrs[name]
+    if contents is not None:
+        compare_contents(opened, contents, where)
+    return opened
+
+
+def _opened(group: Any) -> Any:
+    import xarray as xr
+
+    if any(True for _ in group.group_keys()):
+        return xr.open_datatree(group.store, engine="zarr", consolidated=False).load()
+    return xr.open_zarr(group.store, consolidated=False).load()
 
 
 def _as_saved(opened: Any) -> Any:

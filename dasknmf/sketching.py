@@ -12,15 +12,8 @@ from dasknmf.engine.sketch import Sketch, make_sketches, sketch_width
 from dasknmf.errors import DasknmfError
 from dasknmf.events import SketchSwept
 from dasknmf.network.checksum import tile_checksum
-from dasknmf.storage import (
-    attributes_checksum,
-    checked_codecs,
-    exists,
-    is_remote,
-    local_path,
-    open_store,
-    publish,
-)
+from dasknmf.sealed_group import SEAL, check_files, open_array, open_group, read_array, seal_of, sealed
+from dasknmf.storage import checked_codecs, exists, is_remote, local_path, open_store, publish
 
 if TYPE_CHECKING:
     from dasknmf.engine.executor import Executor
@@ -33,6 +26,7 @@ if TYPE_CHECKING:
 FORMAT = "dasknmf-sketch"
 #: Of the format, and of the way sketches are made: another version is made anew.
 VERSION = 3
+_ARRAYS = ("values", "residuals", "vectors")
 #: Largest sketch that is kept, and that goes as a whole to a task: 2 million genes at a width of 64.
 LARGEST = 2**30
 
@@ -114,27 +108,22 @@ def _identity(network: Network) -> dict[str, Any]:
 
 def _read(place: str, network: Network, operator: Sweep | Normalised, executor: Executor) -> Sketch | None:
     """Return the sketch that was kept, if it is whole and of this network."""
-    import zarr
-
     try:
         if not exists(place, storage_options=network.storage_options):
             return None
-        group = zarr.open_group(
-            open_store(place, mode="r", storage_options=network.storage_options), mode="r"
+        check_files(place, where=place, remedy="it is made anew")
+        group, about = open_group(
+            place, where=place, what="it is made anew", storage_options=network.storage_options
         )
-        about: dict[str, Any] = dict(group.attrs)
         if not about.get("complete") or {**about, **_identity(network)} != about:
             return None
-        values, residuals, vectors = (
-            np.asarray(group[name][...])  # type: ignore[index]
-            for name in ("values", "residuals", "vectors")
-        )
+        shapes = about.get("shapes") or {}
+        if about.get(SEAL) != seal_of(about) or not set(_ARRAYS) <= set(shapes):
+            logger.info("the sketch at %s is damaged and is made anew", place)
+            return None
+        values, residuals, vectors = (_array(group, name, shapes[name], place) for name in _ARRAYS)
         # a chunk that is lost reads as zeros
-        arrays = str(tile_checksum((values, residuals, vectors)))
-        rest = {
-            name: value for name, value in about.items() if name not in ("attributes_checksum", "complete")
-        }
-        if about["checksum"] != arrays or about["attributes_checksum"] != attributes_checksum(rest):
+        if about["checksum"] != str(tile_checksum((values, residuals, vectors))):
             logger.info("the sketch at %s is damaged and is made anew", place)
             return None
         return Sketch(
@@ -150,6 +139,13 @@ def _read(place: str, network: Network, operator: Sweep | Normalised, executor: 
         return None
 
 
+def _array(group: Any, name: str, known: list[Any], place: str) -> np.ndarray[Any, Any]:
+    """Return an array of a sketch, which must be as its attributes say."""
+    remedy = "it is made anew"
+    array = open_array(group, name, shape=known[1:], dtype=known[0], where=place, remedy=remedy)
+    return read_array(array, name, where=place, remedy=remedy)
+
+
 def _keep(sketch: Sketch, place: str, network: Network, executor: Executor) -> None:
     """Leave a sketch beside its network, where that can be written."""
     import zarr
@@ -162,23 +158,24 @@ def _keep(sketch: Sketch, place: str, network: Network, executor: Executor) -> N
             local_path(place).parent.mkdir(exist_ok=True)
         with publish(place, overwrite=True, storage_options=options) as target:
             group = zarr.open_group(open_store(target, mode="a", storage_options=options), mode="w")
-            arrays = {
-                "values": sketch.values,
-                "residuals": sketch.residuals,
-                "vectors": vectors_of(sketch, executor),
-            }
+            held = (sketch.values, sketch.residuals, vectors_of(sketch, executor))
+            arrays = dict(zip(_ARRAYS, held, strict=True))
             for name, array in arrays.items():
                 chunks = (min(2**14, max(1, len(array))), *array.shape[1:])
                 group.create_array(
                     name, shape=array.shape, dtype=array.dtype, chunks=chunks, compressors=checked_codecs()
                 )[...] = array
-            about = {
-                **_identity(network),
-                "sum_of_squares": float(sketch.sum_of_squares),
-                "captured": float(sketch.captured),
-                "sweeps": int(sketch.sweeps),
-                "checksum": str(tile_checksum(tuple(arrays.values()))),
-            }
-            group.attrs.update({**about, "attributes_checksum": attributes_checksum(about), "complete": True})
+            about = sealed(
+                {
+                    **_identity(network),
+                    "sum_of_squares": sketch.sum_of_squares,
+                    "captured": sketch.captured,
+                    "sweeps": sketch.sweeps,
+                    "checksum": str(tile_checksum(tuple(arrays.values()))),
+                    "shapes": {name: [array.dtype.name, *array.shape] for name, array in arrays.items()},
+                    "complete": True,
+                }
+            )
+            group.attrs.update(about)
     except (OSError, DasknmfError, ValueError) as error:
         logger.info("the sketch is not kept at %s (%s); the next run makes it anew", place, error)

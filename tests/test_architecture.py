@@ -17,8 +17,9 @@ HEAVY = {"dask", "distributed", "zarr", "xarray"}
 #: From the ground up; a room imports only from rooms below it, or from itself.
 FLOORS = [
     {"errors", "blas", "compiling", "aside", "events", "stopping"},
+    {"bounds", "packed"},
     {"storage"},
-    {"whole_file", "lock", "integrity"},
+    {"whole_file", "lock", "sealed_group"},
     {"pointer"},
     {"network"},
     {"generated"},
@@ -29,6 +30,7 @@ FLOORS = [
     {"options", "catalogue", "panels", "model", "unseen"},
     {"observing"},
     {"driver", "progress", "sketching", "mixed", "survey_options"},
+    {"result_contents"},
     {"checkpoint", "results", "matrices", "exact", "sketched", "execution"},
     {"pair_weights"},
     {"stages", "planning", "export", "kept", "parts", "decomposition", "null_models", "forecasting"},

@@ -13,7 +13,7 @@ import pytest
 
 import dasknmf
 from dasknmf.events import CheckpointWritten, IterationEnded, ModelEnded, RunStarted
-from dasknmf.progress import LogLines, counter, describe, progress_listener, silent
+from dasknmf.progress import LogLines, counter, describe, progress_listener
 from tests.conftest import planted
 
 if TYPE_CHECKING:
@@ -70,12 +70,17 @@ def test_log_lines_of_iterations_are_few(caplog: pytest.LogCaptureFixture) -> No
     assert [record.message.split(":")[0] for record in caplog.records] == ["iteration 1", "hals-k2"]
 
 
-def test_quiet_is_silent_and_a_file_gets_log_lines() -> None:
-    with progress_listener(quiet=True) as listener:
-        assert listener is silent
-        assert listener(iteration(1)) is None
-    with progress_listener() as listener:
-        assert isinstance(listener, LogLines)
+def test_quiet_is_silent_and_a_file_gets_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="dasknmf"):
+        with progress_listener(quiet=True) as listener:
+            listener(iteration(1))
+        assert not caplog.records
+        with progress_listener() as listener:
+            listener(iteration(1))
+        assert [record.message.split(":")[0] for record in caplog.records] == ["iteration 1"]
+
+
+def test_a_counter_elsewhere_than_on_a_terminal_logs() -> None:
     with counter("importing") as progress:
         assert progress(1, 2) is None
 

@@ -44,7 +44,34 @@ def read_config(context: click.Context, /, _: click.Parameter, path: str | None)
         there = ", ".join(sorted(known - {"config"}))
         msg = f"config {path}: {unknown[0]!r} is not an option of {context.command.name}; there are: {there}"
         raise InputError(msg)
-    context.default_map = {**(context.default_map or {}), **given}
+    taken = {name: _as_typed(context, path, name, value) for name, value in given.items()}
+    context.default_map = {**(context.default_map or {}), **taken}
+
+
+def _as_typed(context: click.Context, path: str, name: str, value: Any) -> Any:
+    """Return a value of a file as somebody would type it, so that it is checked as what is typed.
+
+    Raises
+    ------
+    InputError
+        If nobody could type it.
+    """
+    option = next(parameter for parameter in context.command.params if parameter.name == name)
+    several = option.multiple or option.nargs != 1 or isinstance(option.type, (Names, Numbers))
+    values = value if isinstance(value, list) and several else [value]
+    for one in values:
+        if not isinstance(one, (str, int, float)) and not (one is None and values is not value):
+            what = type(one).__name__
+            needs = "one value" if not several else "a value, or a list of them"
+            msg = f"config {path}: {name} holds a {what}; needs {needs}, as after --{name.replace('_', '-')}"
+            raise InputError(msg)
+    if (
+        isinstance(value, list)
+        or value is None
+        or (isinstance(value, bool) and getattr(option, "is_flag", False))
+    ):
+        return value
+    return str(value)
 
 
 config_option = click.option(

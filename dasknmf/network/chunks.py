@@ -78,6 +78,9 @@ class PlainChunks:
                 whole = file.readinto(content.data) == size and not file.read(1)
         except FileNotFoundError:
             return None
+        except (IsADirectoryError, NotADirectoryError) as error:
+            msg = f"{path} is no file ({type(error).__name__}); import the network again"
+            raise FormatError(msg) from error
         if not whole:
             msg = f"{path} is damaged: it has {path.stat().st_size:,} bytes; import the network again"
             raise FormatError(msg)
@@ -99,7 +102,12 @@ class PlainChunks:
 
 
 def plain_chunks(
-    location: Location, name: str, dtype: np.dtype[Any], *, storage_options: Mapping[str, Any] | None = None
+    location: Location,
+    name: str,
+    dtype: np.dtype[Any],
+    side: int,
+    *,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> PlainChunks | None:
     """Return the chunks of an array of this type if they can be read straight from files, otherwise nothing."""
     folder = f"{location}/{name}" if is_remote(location) else local_path(location) / name
@@ -108,15 +116,15 @@ def plain_chunks(
         codecs = [(codec["name"], codec.get("configuration") or {}) for codec in about["codecs"]]
         sides = about["chunk_grid"]["configuration"]["chunk_shape"]
         keys = about["chunk_key_encoding"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # the way through zarr says what is wrong
     # numbers of one byte have no order
     order = {} if dtype.itemsize == 1 else {"endian": "little"}
     plain = (
         codecs == [("bytes", order), ("crc32c", {})]
         and about.get("data_type") == dtype.name
-        and len(set(sides)) == 1
+        and sides == [side, side]
         and keys.get("name") == "default"
         and (keys.get("configuration") or {}).get("separator", "/") == "/"
     )
-    return PlainChunks(folder, sides[0], dtype, storage_options) if plain else None
+    return PlainChunks(folder, side, dtype, storage_options) if plain else None

@@ -63,8 +63,8 @@ class DenseTiles:
 
     @cached_property
     def _plain_chunks(self) -> PlainChunks | None:
-        options = self.network.storage_options
-        return plain_chunks(self.network.location, "tiles", self.storage, storage_options=options)
+        options, side = self.network.storage_options, min(self.grid.tile, self.grid.n)
+        return plain_chunks(self.network.location, "tiles", self.storage, side, storage_options=options)
 
     def _read(self, i: int, j: int) -> NDArray[Any] | None:
         if self._plain_chunks is not None:

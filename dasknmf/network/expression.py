@@ -204,7 +204,7 @@ def _open_file(location: Location, axis: Axis, layer: str | None, stack: ExitSta
         return open_h5ad(where, axis, layer, stack)
     try:
         values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # the parser of its header raises what it comes upon
         msg = f"{where}: no array of numbers ({error}); write it with numpy.save(..., allow_pickle=False)"
         raise InputError(msg) from error
     return read_array(where, values, axis, None, None)

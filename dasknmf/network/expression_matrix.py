@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from dasknmf.errors import InputError, missing_dependency
+from dasknmf.errors import DasknmfError, InputError, missing_dependency
 from dasknmf.network.expression_text import FEWEST_COLUMNS, Faults, block_length, check_cells
+from dasknmf.network.readers.files import InputFile
+from dasknmf.network.readers.h5ad import check_chunks, check_names, guarded
 from dasknmf.storage import local_path
 
 if TYPE_CHECKING:
@@ -50,16 +52,33 @@ def open_h5ad(where: str, axis: Axis, layer: str | None, stack: ExitStack) -> Ta
         raise error from None
     try:
         file = stack.enter_context(h5py.File(local_path(where), "r"))
+        for name in ("obs", "var"):
+            check_names(where, file[name])
         labels = [read_elem(file[name][file[name].attrs["_index"]]) for name in ("obs", "var")]
-    except (OSError, KeyError, AttributeError) as error:
+    except DasknmfError:
+        raise
+    except Exception as error:  # h5py and anndata raise what they come upon in bytes that mean nothing
         msg = (
             f"{where}: no .h5ad of a recent AnnData ({error}); write it again with anndata.AnnData.write_h5ad"
         )
         raise InputError(msg) from error
-    values = layer_of(where, file, "X") if layer is None else layer_of(where, file.get("layers", {}), layer)
-    if isinstance(values, h5py.Group):
-        values = sparse_dataset(values)
-    return read_array(where, values, axis, *labels)
+    with guarded(InputFile(where)):
+        values: Any = (
+            layer_of(where, file, "X") if layer is None else layer_of(where, file.get("layers", {}), layer)
+        )
+        if isinstance(values, h5py.Group):
+            check_names(where, values)
+            values = sparse_dataset(values)
+        else:
+            check_chunks(where, values)
+        table = read_array(where, values, axis, *labels)
+    table.blocks = _guarded_blocks(where, table.blocks)
+    return table
+
+
+def _guarded_blocks(where: str, blocks: Iterator[Block]) -> Iterator[Block]:
+    with guarded(InputFile(where)):
+        yield from blocks
 
 
 def layer_of(where: str, layers: Any, name: str) -> Any:
@@ -104,6 +123,10 @@ def read_matrix(
     """Cut a matrix that can be sliced into checked blocks along one of its axes; genes are on ``axis``."""
     labels = [None if names is None else labels_of(names) for names in (rows, columns)]
     (length, width), (names, across) = shape, labels
+    for held, side in ((names, length), (across, width)):
+        if held is not None and len(held) != side:
+            msg = f"{where}: has {len(held):,} names for the {side:,} rows or columns of its values; write it again"
+            raise InputError(msg)
     if along == "columns":
         length, width, names, across = width, length, across, names
 

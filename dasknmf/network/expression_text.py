@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import os
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import InputError, missing_dependency, offenders
+from dasknmf.errors import InputError, offenders
+from dasknmf.network.readers.files import InputFile, Stream, decompress
 from dasknmf.storage import is_remote, local_path
 
 if TYPE_CHECKING:
@@ -205,9 +204,6 @@ def _rows(location: Location, separator: str) -> Iterator[tuple[int, list[str]]]
             for fields in reader:
                 if any(map(str.strip, fields)):
                     yield reader.line_num, fields
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            msg = f"{where}: is damaged or cut short after line {reader.line_num:,} ({error}); fetch it again"
-            raise InputError(msg) from error
         except (UnicodeDecodeError, csv.Error) as error:
             msg = f"{where}: is no text table after line {reader.line_num:,} ({error}); save it as UTF-8 text"
             raise InputError(msg) from error
@@ -222,14 +218,10 @@ def _open(location: Location) -> Iterator[io.TextIOWrapper]:
         msg = f"{where}: cannot be read ({error.strerror or error}); check the name: ls {Path(where).parent}"
         raise InputError(msg) from error
     with raw:
-        if where.lower().endswith(".gz"):
-            plain: Any = gzip.GzipFile(fileobj=raw)
-        elif where.lower().endswith(".zst"):
-            plain = io.BufferedReader(_ZstdReader(raw))
-        else:
-            plain = raw
+        file = InputFile(where)
+        stream = Stream(file, raw, decompress(raw, file.compression), 0)
         # Excel writes a byte order mark, which would become part of the first name.
-        with io.TextIOWrapper(plain, encoding="utf-8-sig", newline="") as text:
+        with io.TextIOWrapper(io.BufferedReader(stream, 2**20), encoding="utf-8-sig", newline="") as text:
             yield text
 
 
@@ -237,39 +229,3 @@ def _open_remote(url: str) -> Any:
     from dasknmf.storage import open_file, read_storage_options
 
     return open_file(url, storage_options=read_storage_options())
-
-
-class _ZstdReader(io.RawIOBase):
-    """A zstd file read as bytes; unlike the library's own reader, it refuses a file that is cut short."""
-
-    def __init__(self, raw: Any) -> None:
-        try:
-            import zstandard
-        except ImportError:
-            error = missing_dependency("zstandard", extra="zstd", purpose="reading .zst")
-            raise error from None
-        self._raw, self._zstd = raw, zstandard
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._begun, self._left = False, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._left:
-            data = self._frame.unused_data if self._frame.eof else b""
-            if self._frame.eof:
-                self._frame, self._begun = self._zstd.ZstdDecompressor().decompressobj(), False
-            data = data or self._raw.read(2**16)
-            if not data:
-                if self._begun:
-                    msg = "zstd frame without its end"
-                    raise EOFError(msg)
-                return 0
-            try:
-                self._left, self._begun = self._frame.decompress(data), True
-            except self._zstd.ZstdError as error:
-                raise EOFError(str(error)) from error
-        size = min(len(buffer), len(self._left))
-        buffer[:size], self._left = self._left[:size], self._left[size:]
-        return size

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+import math
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.bounds import MOST_GENES
 from dasknmf.errors import FormatError
 from dasknmf.network.encoding import STORAGES
-from dasknmf.storage import attributes_checksum
+from dasknmf.network.tiles import LARGEST_SPARSE_TILE
+from dasknmf.sealed_group import check_seal, sealed
 
 if TYPE_CHECKING:
     from dasknmf.network.encoding import Storage
@@ -20,8 +22,6 @@ VERSION = "1.0"
 CODED_VERSION = "2.0"
 #: The key of the root attributes that holds everything below.
 ATTRIBUTE = "dasknmf"
-#: The key in it of the checksum of all the rest; stores of before it was there lack it.
-CHECKSUM = "attributes_checksum"
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,10 @@ class Header:
         return self.edges / pairs if pairs else 0.0
 
 
+REMEDY = "import the network again"
+_COUNTS = ("genes", "tile", "edges", "self_loops", "isolated", "lost_edges")
+_TEXTS = ("layout", "checksum", "dtype", "version")
+
 #: Fields that version 2 has and version 1 may lack, where they are 0.
 _SINCE_CODES = frozenset({"storage_error", "largest_storage_error", "lost_edges"})
 
@@ -64,11 +68,9 @@ def version_for(storage: Storage) -> str:
     return VERSION if storage == "float32" else CODED_VERSION
 
 
-def marked(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a whole store with their own checksum."""
-    # as they come back from a file
-    plain = json.loads(json.dumps(attributes))
-    return {**plain, CHECKSUM: attributes_checksum(plain)}
+def written(header: Header) -> dict[str, Any]:
+    """Return what the root attributes of a finished store hold of it, sealed."""
+    return sealed({"format": FORMAT, **asdict(header), "complete": True})
 
 
 def read_header(attributes: dict[str, Any], where: str) -> Header:
@@ -97,16 +99,14 @@ def read_header(attributes: dict[str, Any], where: str) -> Header:
     if given.get("complete") is not True:
         msg = f"{where} was never finished (its writer was stopped); remove it and import the network again"
         raise FormatError(msg)
-    rest = {key: value for key, value in given.items() if key != CHECKSUM}
-    if CHECKSUM in given and given[CHECKSUM] != attributes_checksum(rest):
-        msg = f"{where}: its attributes differ from their checksum; import the network again"
-        raise FormatError(msg)
     names = set(Header.__dataclass_fields__)
     fields = {key: value for key, value in given.items() if key in names}
     missing = names - set(fields) - (_SINCE_CODES if major == VERSION[0] else frozenset())
     if missing:
         msg = f"{where} lacks {', '.join(sorted(missing))} in its attributes; import the network again"
         raise FormatError(msg)
+    check_seal(given, where=where, remedy=REMEDY)
+    _check_fields(fields, where)
     allowed = ("float32",) if major == VERSION[0] or fields["layout"] != "dense" else STORAGES
     if fields["dtype"] not in allowed:
         msg = (
@@ -115,3 +115,36 @@ def read_header(attributes: dict[str, Any], where: str) -> Header:
         )
         raise FormatError(msg)
     return Header(**fields)
+
+
+def _check_fields(fields: dict[str, Any], where: str) -> None:
+    """Refuse fields that are of another type, or that no network can have.
+
+    Raises
+    ------
+    FormatError
+        Naming the first.
+    """
+    for name, value in fields.items():
+        if name in _COUNTS:
+            right = type(value) is int and 0 <= value <= MOST_GENES**2
+        elif name in _TEXTS:
+            right = isinstance(value, str)
+        elif name in ("weights", "provenance"):
+            right = isinstance(value, dict)
+        else:
+            right = type(value) in (int, float) and math.isfinite(value) and value >= 0
+        if not right:
+            raise _impossible(where, name, value)
+    if fields["layout"] not in ("dense", "sparse"):
+        raise _impossible(where, "layout", fields["layout"])
+    if not 1 <= fields["genes"] <= MOST_GENES:
+        raise _impossible(where, "genes", fields["genes"])
+    if not 1 <= fields["tile"] <= LARGEST_SPARSE_TILE:
+        raise _impossible(where, "tile", fields["tile"])
+
+
+def _impossible(where: str, name: str, value: Any) -> FormatError:
+    return FormatError(
+        f"{where}: its attribute {name} is {str(value)[:60]!r}, which no network has; {REMEDY}"
+    )

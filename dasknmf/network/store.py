@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import DasknmfError, FormatError, InputError
+from dasknmf.errors import FormatError, InputError
 from dasknmf.network.checksum import NOTHING, TileChecks, network_checksum
 from dasknmf.network.dense_tiles import DenseTiles
-from dasknmf.network.header import Header, read_header
+from dasknmf.network.header import REMEDY, Header, read_header
 from dasknmf.network.sparse_tiles import SparseTiles
 from dasknmf.network.tiles import Grid
-from dasknmf.storage import Location, StorageOptions, absolute, exists, open_store, read_storage_options
+from dasknmf.sealed_group import open_array, open_group, read_array
+from dasknmf.storage import Location, StorageOptions, absolute, exists, read_storage_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,23 +66,14 @@ def open_network(location: Location, *, storage_options: StorageOptions | None =
     >>> dasknmf.open_network(folder / "ones.zarr").header.edges
     3
     """
-    import zarr
-
     options = read_storage_options() if storage_options is None else storage_options
     where = os.fspath(location)
     place = absolute(location)
     if not exists(place, storage_options=options):
         msg = f"there is no network at {where}; make one with: dasknmf import EDGES {where}"
         raise InputError(msg)
-    try:
-        group = zarr.open_group(open_store(place, mode="r", storage_options=options), mode="r")
-        attributes = dict(group.attrs)
-    except (FileNotFoundError, NotADirectoryError, KeyError, ValueError, TypeError) as error:
-        msg = (
-            f"{where} is not a Zarr group ({type(error).__name__}); a network is made from a file with: "
-            f"dasknmf import {where} network.zarr"
-        )
-        raise FormatError(msg) from error
+    what = f"a network is made from a file with: dasknmf import {where} network.zarr"
+    group, attributes = open_group(place, where=where, what=what, storage_options=options)
     return Network(place, group, read_header(attributes, where), options)
 
 
@@ -109,6 +101,7 @@ class Network:
         self.grid = Grid(header.genes, header.tile)
         self.storage_options = storage_options
         self._group = group
+        self._arrays: dict[str, zarr.Array[Any]] = {}
 
     def __repr__(self) -> str:
         h = self.header
@@ -128,22 +121,38 @@ class Network:
         return self.n, self.n
 
     def array(self, name: str) -> zarr.Array[Any]:
-        """Return one of the arrays of the store, checked to be there.
+        """Return one of the arrays of the store, checked to be there and to be what the header makes it.
 
         Raises
         ------
         FormatError
-            If the store lacks it.
+            If the store lacks it, or its shape, type or chunks are others.
         """
-        try:
-            return self._group[name]  # type: ignore[return-value]
-        except KeyError:
-            msg = f"{self.location} lacks its array '{name}'; the store is damaged: import the network again"
-            raise FormatError(msg) from None
-        except DasknmfError:
-            raise
-        except Exception as error:  # of damaged metadata, zarr raises anything
-            raise self._unreadable(name, error) from error
+        if name not in self._arrays:
+            self._arrays[name] = open_array(
+                self._group, name, where=self.location, remedy=REMEDY, **self._expected(name)
+            )
+        return self._arrays[name]
+
+    def _expected(self, name: str) -> dict[str, Any]:
+        """Return what the header of an array must say; see FORMAT.md."""
+        n, grid = self.n, self.grid
+        if name == "tiles":
+            side = min(grid.tile, n)
+            return {"shape": (n, n), "dtype": self.header.dtype, "chunks": (side, side)}
+        shape, dtype = {
+            "gene": (n, "text"),
+            "degree": (n, "int64"),
+            "strength": (n, "float64"),
+            "diagonal": (n, "float32"),
+            "tile_checksum": (grid.n_tiles, "uint64"),
+            "tile_scale": (grid.n_tiles, "float32"),
+            "tile_offset": (grid.n_tiles + 1, "int64"),
+            "row": (None, "uint16"),
+            "column": (None, "uint16"),
+            "weight": (None, "float32"),
+        }[name]
+        return {"shape": (shape,), "dtype": dtype}
 
     def read(self, name: str, *index: slice) -> NDArray[Any]:
         """Return a part of one of the arrays of the store, or the whole of it.
@@ -153,18 +162,7 @@ class Network:
         FormatError
             If it cannot be read.
         """
-        try:
-            return np.asarray(self.array(name)[index if index else ...])
-        except DasknmfError:
-            raise
-        except Exception as error:  # codecs raise anything
-            raise self._unreadable(name, error) from error
-
-    def _unreadable(self, name: str, error: Exception) -> FormatError:
-        return FormatError(
-            f"{self.location}: array '{name}' cannot be read ({error}); the store is damaged: "
-            "import the network again"
-        )
+        return read_array(self.array(name), name, *index, where=self.location, remedy=REMEDY)
 
     @cached_property
     def genes(self) -> NDArray[np.object_]:
@@ -215,7 +213,15 @@ class Network:
         """Sparse layout: tile t holds the entries [tile_offset[t], tile_offset[t + 1]), shape (n_tiles + 1,)."""
         offset = self.read("tile_offset")
         # tiles without an entry are never read, so nothing else would find lost offsets
-        if not np.array_equal(np.diff(offset) > 0, self._checks.expected != NOTHING):
+        lengths = np.diff(offset)
+        if not np.array_equal(lengths > 0, self._checks.expected != NOTHING) or (lengths < 0).any():
+            raise self._differs("tile_offset")
+        entries = self.array("weight").shape[0]
+        if (
+            offset[0] != 0
+            or offset[-1] != entries
+            or {self.array(k).shape[0] for k in ("row", "column")} != {entries}
+        ):
             raise self._differs("tile_offset")
         return offset
 

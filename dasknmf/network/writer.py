@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,7 +14,7 @@ from dasknmf.network.checksum import network_checksum
 from dasknmf.network.compression import compressors
 from dasknmf.network.decode import decode
 from dasknmf.network.encoding import check_storage, encode, tile_loss
-from dasknmf.network.header import ATTRIBUTE, FORMAT, Header, marked, version_for
+from dasknmf.network.header import ATTRIBUTE, FORMAT, Header, version_for, written
 from dasknmf.network.summary import EMPTY_TILE, sum_up, summarize_dense, summarize_sparse
 from dasknmf.storage import (
     Location,
@@ -299,7 +298,7 @@ class NetworkWriter:
             version=version_for(self.storage),
             **sums,
         )
-        self._group.attrs[ATTRIBUTE] = marked({"format": FORMAT, **asdict(header), "complete": True})
+        self._group.attrs[ATTRIBUTE] = written(header)
 
     def _store(self, name: str, values: NDArray[Any]) -> None:
         array = self._create(name, values.shape, values.shape, str(values.dtype))

@@ -16,7 +16,6 @@ plain as the connection is. So give a cluster that is not on loopback TLS, or gi
 
 from dasknmf.storage.checksums import (
     CHECKSUM_BYTES,
-    attributes_checksum,
     checked_codecs,
     ends_with_its_checksum,
 )
@@ -37,7 +36,6 @@ __all__ = [
     "StorageOptions",
     "Taken",
     "absolute",
-    "attributes_checksum",
     "checked_codecs",
     "ends_with_its_checksum",
     "exists",

@@ -1,9 +1,7 @@
-"""Checksums of what is written: a CRC-32C at the end of each chunk, a SHA-256 of attributes."""
+"""Checksums of chunks: a CRC-32C at the end of each."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,15 +36,3 @@ def checked_codecs() -> list[Any]:
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
     return [ZstdCodec(), Crc32cCodec()]
-
-
-def attributes_checksum(attributes: dict[str, Any]) -> str:
-    """Return the SHA-256 of attributes, as JSON with sorted keys, without spaces, in ASCII.
-
-    Examples
-    --------
-    >>> attributes_checksum({"genes": 3, "tile": 2}) == attributes_checksum({"tile": 2, "genes": 3})
-    True
-    """
-    text = json.dumps(attributes, sort_keys=True, separators=(",", ":"))
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"

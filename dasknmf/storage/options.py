@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dasknmf.errors import InputError
+from dasknmf.errors import DasknmfError, InputError
 
 if TYPE_CHECKING:
     from dasknmf.storage.locations import Location, StorageOptions
 
+#: Bytes of a file of options.
+_LARGEST_MAPPING = 2**20
 ENVIRONMENT_VARIABLE = "DASKNMF_STORAGE_OPTIONS"
 
 
@@ -34,14 +37,16 @@ def read_mapping(file: Location, *, what: str) -> dict[str, Any]:
 
     where = f"{what} {os.fspath(file)}"
     try:
-        held = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        held = yaml.load(_text(file, where), Loader=_plain_loader())  # noqa: S506 # it is a safe one
     except OSError as error:
         msg = f"{where}: {error.strerror or error}"
         raise InputError(msg) from error
     except UnicodeDecodeError as error:
         msg = f"{where}: is not text in UTF-8 (byte {error.start + 1}); save it as UTF-8"
         raise InputError(msg) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except DasknmfError:
+        raise
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError, AttributeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
         # what comes after a quotation mark is from the file
@@ -57,6 +62,31 @@ def read_mapping(file: Location, *, what: str) -> dict[str, Any]:
         msg = f"{where}: has an option whose name is no text; needs a mapping of option: value"
         raise InputError(msg)
     return held
+
+
+def _text(file: Location, where: str) -> str:
+    """Return the text of a file that people write, which is never large."""
+    with Path(file).open("rb") as opened:
+        data = opened.read(_LARGEST_MAPPING + 1)
+    if len(data) > _LARGEST_MAPPING:
+        msg = f"{where}: is larger than {_LARGEST_MAPPING / 2**20:.0f} MiB; needs a mapping of option: value"
+        raise InputError(msg)
+    return data.decode("utf-8")
+
+
+@cache
+def _plain_loader() -> Any:
+    """Return a safe loader without aliases, of which nine lines make a thousand million values."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                mark = self.peek_event().start_mark
+                raise yaml.constructor.ConstructorError(None, None, "aliases are not taken", mark)
+            return super().compose_node(parent, index)
+
+    return Loader
 
 
 def read_storage_options(file: Location | None = None) -> StorageOptions:

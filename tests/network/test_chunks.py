@@ -27,7 +27,7 @@ def store(folder: Path, **options: str) -> Path:
 
 def test_they_are_the_tiles_that_zarr_reads(tmp_path: Path) -> None:
     place = store(tmp_path)
-    chunks = plain_chunks(place, "tiles", FLOAT32)
+    chunks = plain_chunks(place, "tiles", FLOAT32, 48)
     assert chunks is not None
     array = dasknmf.open_network(place).array("tiles")
     for i, j in ((0, 0), (0, 1), (0, 2), (2, 2)):
@@ -55,13 +55,13 @@ def test_a_chunk_lost_while_the_network_is_in_use_is_found(tmp_path: Path) -> No
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
 def test_compressed_tiles_go_through_zarr(tmp_path: Path, codec: str) -> None:
     place = store(tmp_path, codec=codec)
-    assert plain_chunks(place, "tiles", FLOAT32) is None
+    assert plain_chunks(place, "tiles", FLOAT32, 48) is None
     dasknmf.open_network(place).verify()
 
 
 def test_other_places_go_through_zarr(tmp_path: Path) -> None:
-    assert plain_chunks("memory://net.zarr", "tiles", FLOAT32) is None
-    assert plain_chunks(tmp_path, "tiles", FLOAT32) is None
+    assert plain_chunks("memory://net.zarr", "tiles", FLOAT32, 48) is None
+    assert plain_chunks(tmp_path, "tiles", FLOAT32, 48) is None
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty"])

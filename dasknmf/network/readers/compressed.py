@@ -57,6 +57,9 @@ def read_compressed(
     for start in range(0, count, BLOCK):
         stop = min(count, start + BLOCK)
         indices, values = take(start, stop)
+        if len(indices) != stop - start or len(values) != stop - start or indices.dtype.kind not in "iu":
+            msg = f"{where} is damaged: its indices do not fit its {count:,} entries; write the matrix again"
+            raise InputError(msg)
         if indices.min() < 0 or indices.max() >= n:
             msg = f"{where} is damaged: an index is outside the {n:,}×{n:,} matrix; write the matrix again"
             raise InputError(msg)

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import InputError, missing_dependency
+from dasknmf.bounds import check_count
+from dasknmf.errors import DasknmfError, InputError, missing_dependency
+from dasknmf.network.readers.h5ad import check_chunks
 from dasknmf.network.source import Chunk, Entries, Labels
 
 if TYPE_CHECKING:
@@ -39,14 +41,15 @@ def read_cooler(file: InputFile, *, resolution: int | None) -> Entries:
     name, _, inner = file.location.partition("::")
     path = type(file)(name).local(".cool")
     try:
+        _check_tables(file, path)
         there = cooler.fileops.list_coolers(path)
         inner = _choose(file.where, [node.strip("/") for node in there], inner.strip("/"), resolution)
         opened: Any = cooler.Cooler(f"{path}::/{inner}")
         bins = opened.bins()[["chrom", "start", "end"]][:]
         count, bin_size = int(opened.info["nnz"]), opened.info.get("bin-size")
-    except InputError:
+    except DasknmfError:
         raise
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except Exception as error:  # h5py and cooler raise what they come upon in bytes that mean nothing
         raise file.damaged(error) from error
     if resolution is not None and bin_size is not None and int(bin_size) != resolution:
         msg = f"{file.where} has bins of {int(bin_size):,} bp, not {resolution:,}; leave --resolution out"
@@ -63,7 +66,7 @@ def read_cooler(file: InputFile, *, resolution: int | None) -> Entries:
                 frame = pixels[start : min(count, start + BLOCK)]
                 row, column = frame["bin1_id"].to_numpy(), frame["bin2_id"].to_numpy()
                 yield row, column, frame["count"].to_numpy(np.float64), (start + len(frame)) / count
-        except (OSError, KeyError, RuntimeError) as error:
+        except Exception as error:
             raise file.damaged(error) from error
 
     return Entries(
@@ -74,6 +77,20 @@ def read_cooler(file: InputFile, *, resolution: int | None) -> Entries:
         labels=lambda: Labels(genes),
         details={"resolution": None if bin_size is None else int(bin_size)},
     )
+
+
+def _check_tables(file: InputFile, path: str) -> None:
+    """Refuse columns that claim more bins than any network has, or chunks that fit no memory, before they are read."""
+    import h5py
+
+    def look(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and node.shape:
+            if "bins/" in name:
+                check_count(file.where, int(node.shape[0]))
+            check_chunks(f"{file.where}: {name}", node)
+
+    with h5py.File(path, "r") as store:
+        store.visititems(look)
 
 
 def _choose(where: str, there: list[str], inner: str, resolution: int | None) -> str:

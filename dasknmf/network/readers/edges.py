@@ -27,6 +27,8 @@ MOST_LINES = 2**19
 FEWEST_LINES = 1000
 #: Bytes that the parser takes for a byte of text, at most.
 PARSER_FACTOR = 8
+#: Columns of a list; BioGRID has 37. The parser keeps hundreds of bytes for each.
+MOST_COLUMNS = 10_000
 #: Lines looked at to find separator, header and columns.
 LOOKED_AT = 50
 
@@ -84,6 +86,9 @@ def sniff(file: InputFile, *, header: bool | None, columns: Sequence[Column] | N
     elif header or (header is None and _is_header(rows, columns)):
         names, skipped = tuple(rows[0]), data[0][0] + 1
     width = len(rows[0])
+    if width > MOST_COLUMNS:
+        msg = f"{file.where} has {width:,} columns, an edge list at most {MOST_COLUMNS:,}; is it a matrix?"
+        raise InputError(msg)
     chosen = choose_columns(file.where, names, width, columns)
     if separator == " " and width == 3 - (chosen.weight is None):
         # further lines may be aligned; a single space helps only to count columns that are not read

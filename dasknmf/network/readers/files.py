@@ -15,7 +15,8 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from dasknmf.errors import InputError, missing_dependency
+from dasknmf.errors import DasknmfError, InputError
+from dasknmf.network.readers.frames import XzStreams, ZstdFrames
 from dasknmf.storage import is_remote, local_path, open_file
 
 if TYPE_CHECKING:
@@ -39,8 +40,21 @@ _FORMATS: dict[str, Format] = {
 }
 _COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz", ".zip")
 #: What decompressors raise on a file that was cut or damaged.
-_BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, zipfile.BadZipFile)
+_BROKEN = (
+    EOFError,
+    zlib.error,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    # bz2 and zipfile say so of bytes that mean nothing, of encryption and of unknown methods
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 _READ = 2**20
+#: Bytes of a line, decompressed: any line of any gene has fewer. Without it, what a small archive of one endless line
+#: takes in memory has no bound, since all that reads text waits for the end of a line.
+LONGEST_LINE = 2**24
 
 
 @dataclass(frozen=True)
@@ -157,7 +171,7 @@ class InputFile:
             if size:
                 raw.seek(0)
             try:
-                plain = _decompress(raw, self.compression)
+                plain = decompress(raw, self.compression)
             except _BROKEN as error:
                 raise self.damaged(error) from error
             yield Stream(self, raw, plain, size)
@@ -177,6 +191,7 @@ class Stream(io.RawIOBase):
         self.file, self._raw, self._plain, self._size = file, raw, plain, size
         self.counted: bytes | None = None
         self.count = 0
+        self._since_line = self._lines = 0
 
     @property
     def share(self) -> float:
@@ -191,8 +206,14 @@ class Stream(io.RawIOBase):
         """Return at most ``size`` bytes."""
         try:
             data = self._plain.read(size)
+        except DasknmfError:
+            raise
         except _BROKEN as error:
+            if isinstance(error, OSError) and not self.file.compression:
+                # of the disk or the network, not of the file
+                raise
             raise self.file.damaged(error) from error
+        self._check_text(data)
         if self.counted:
             self.count += data.count(self.counted)
         return data
@@ -204,14 +225,35 @@ class Stream(io.RawIOBase):
         view[: len(data)] = data
         return len(data)
 
+    def _check_text(self, data: bytes) -> None:
+        """Refuse what is no text, and a line that never ends."""
+        if b"\0" in data:
+            # the parser of pandas ends a name and a number there without a word
+            line = self._lines + data[: data.index(b"\0")].count(b"\n") + 1
+            msg = (
+                f"{self.file.where}, line {line:,}: is no text in UTF-8: it holds a byte of 0; needs lines of columns, "
+                "saved as UTF-8"
+            )
+            raise InputError(msg)
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._lines += data.count(b"\n")
+        self._since_line = self._since_line + len(data) if end < 0 else len(data) - end - 1
+        if self._since_line > LONGEST_LINE:
+            msg = (
+                f"{self.file.where} is no text: it has a line of more than {LONGEST_LINE / 2**20:.0f} MiB; needs lines "
+                "of columns"
+            )
+            raise InputError(msg)
 
-def _decompress(raw: IO[bytes], compression: str) -> IO[bytes]:
+
+def decompress(raw: IO[bytes], compression: str) -> IO[bytes]:
+    """Return the plain bytes of a file that is compressed as its suffix says, in bounded memory."""
     if compression == ".gz":
         return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
     if compression == ".bz2":
         return bz2.BZ2File(raw)
     if compression == ".xz":
-        return lzma.LZMAFile(raw)
+        return io.BufferedReader(XzStreams(raw), _READ)
     if compression == ".zst":
         return io.BufferedReader(ZstdFrames(raw), _READ)
     if compression == ".zip":
@@ -222,48 +264,6 @@ def _decompress(raw: IO[bytes], compression: str) -> IO[bytes]:
             raise zipfile.BadZipFile(msg)
         return archive.open(members[0])
     return raw
-
-
-class ZstdFrames(io.RawIOBase):
-    """All frames of a zstd file; zstandard's own reader takes a cut file for a whole one."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        try:
-            import zstandard
-        except ImportError as error:
-            raise missing_dependency(library="zstandard", extra="zstd", purpose="reading .zst") from error
-        self._raw = raw
-        self._failure = zstandard.ZstdError
-        self._start = zstandard.ZstdDecompressor(max_window_size=2**31).decompressobj
-        self._frame: Any = None
-        self._pending = self._plain = b""
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fill a buffer."""
-        view = memoryview(buffer).cast("B")
-        while not self._plain:
-            data = self._pending or self._raw.read(_READ)
-            if not data:
-                if self._frame is not None:
-                    msg = "the last zstd frame has no end"
-                    raise EOFError(msg)
-                return 0
-            if self._frame is None:
-                self._frame = self._start()
-            try:
-                self._plain = self._frame.decompress(data)
-            except self._failure as error:
-                raise EOFError(str(error)) from error
-            self._pending = b""
-            if self._frame.eof:
-                self._pending, self._frame = self._frame.unused_data, None
-        part, self._plain = self._plain[: len(view)], self._plain[len(view) :]
-        view[: len(part)] = part
-        return len(part)
 
 
 def as_input_file(source: str | os.PathLike[str], storage_options: dict[str, Any]) -> InputFile:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dasknmf.bounds import check_count, check_room
 from dasknmf.errors import InputError
 from dasknmf.network.readers.edges import MOST_LINES
 from dasknmf.network.readers.names import default_names
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dasknmf.network.readers.files import InputFile
+
+
+#: Digits of a size; Python refuses to read thousands of them.
+LONGEST_SIZE = 19
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,9 @@ def read_banner(file: InputFile) -> Banner:
         raise InputError(msg)
     number, sizes = next(((k, line.split()) for k, line in lines if line.strip() and line[0] != "%"), (1, []))
     wanted = 3 if layout == "coordinate" else 2
-    if len(sizes) != wanted or not all(size.isdigit() for size in sizes):
-        msg = f"{file.where}: line {number} should hold {wanted} sizes, it holds {' '.join(sizes)!r}"
+    if len(sizes) != wanted or not all(size.isdecimal() and len(size) < LONGEST_SIZE for size in sizes):
+        held = " ".join(sizes)[:60]
+        msg = f"{file.where}: line {number} should hold {wanted} sizes, it holds {held!r}"
         raise InputError(msg)
     rows, columns, *rest = (int(size) for size in sizes)
     if rows != columns or rows == 0:
@@ -69,6 +75,7 @@ def read_banner(file: InputFile) -> Banner:
             f"{file.where} is a {rows:,}×{columns:,} array; a network needs a square one of at least one gene"
         )
         raise InputError(msg)
+    check_count(file.where, rows)
     symmetric = symmetry == "symmetric"
     entries = rest[0] if rest else rows * (rows + 1) // 2 if symmetric else rows * rows
     return Banner(layout == "coordinate", field == "pattern", symmetric, rows, entries, number)
@@ -160,6 +167,7 @@ def read_matrix_market(file: InputFile, scratch: Path) -> Entries | Matrix:
 
 def _read_array(file: InputFile, banner: Banner, scratch: Path, details: dict[str, Any]) -> Matrix:
     n = banner.n
+    check_room(scratch, 8 * n * n, file.where)
     # the file goes column by column, so the temporary file is the transpose
     spilled = np.lib.format.open_memmap(scratch / "array.npy", mode="w+", dtype=np.float64, shape=(n, n))
     flat = spilled.reshape(-1)

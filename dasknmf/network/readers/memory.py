@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dasknmf.bounds import check_count
 from dasknmf.errors import InputError
 from dasknmf.network.readers.columns import Column, choose_columns
 from dasknmf.network.readers.compressed import BLOCK, read_compressed
@@ -28,6 +29,7 @@ def check_square(where: str, shape: tuple[int, ...]) -> int:
         size = "×".join(f"{side:,}" for side in shape) or "scalar"
         msg = f"{where} is a {size} array; a network needs a square one of at least one gene"
         raise InputError(msg)
+    check_count(where, int(shape[0]))
     return int(shape[0])
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from dasknmf.errors import InputError
+from dasknmf.bounds import check_claim, check_room
+from dasknmf.errors import DasknmfError, InputError
 from dasknmf.network.readers.compressed import read_compressed
 from dasknmf.network.readers.memory import check_square, check_type
 from dasknmf.network.readers.names import default_names
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from dasknmf.network.readers.files import InputFile
 
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, OSError, NotImplementedError)
 _BLOCK = 2**18
 
 
@@ -34,7 +34,7 @@ def read_npy(file: InputFile, path: str | None = None) -> Matrix:
             raise file.damaged(error="it does not begin like a .npy file")
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # numpy's parser of headers raises what it comes upon
         if "Python objects" in str(error):
             msg = (
                 f"{where} holds Python objects, which are never loaded; save numbers: numpy.save(path, array)"
@@ -60,6 +60,12 @@ class _Member:
             raise InputError(msg)
         self._stream = stream
 
+    def check(self, count: int, *, dimensions: int = 1) -> None:
+        """Refuse an array that claims another number of items, before any is read."""
+        if len(self.shape) != dimensions or math.prod(self.shape) != count:
+            msg = f"an array claims the shape {self.shape} where {count:,} items should be"
+            raise ValueError(msg)
+
     def take(self, count: int) -> np.ndarray[Any, Any]:
         """Return the next ``count`` items."""
         wanted = count * self.dtype.itemsize
@@ -68,19 +74,39 @@ class _Member:
             raise EOFError("an array ends too early")
         return np.frombuffer(data, dtype=self.dtype)
 
+    def end(self) -> None:
+        """Refuse anything behind the last item; reading to the end also compares with the checksum."""
+        if self._stream.read(1):
+            raise EOFError("an array is longer than it says")
+
     def everything(self) -> np.ndarray[Any, Any]:
         """Return the whole array."""
-        return self.take(int(np.prod(self.shape, dtype=np.int64))).reshape(self.shape)
+        return self.take(math.prod(self.shape)).reshape(self.shape)
 
 
 @contextmanager
 def _guarded(file: InputFile) -> Iterator[None]:
     try:
         yield
-    except InputError:
+    except DasknmfError:
         raise
-    except _BROKEN as error:
+    except Exception as error:  # zipfile, zlib and numpy's parser of headers raise what they come upon
         raise file.damaged(error) from error
+
+
+def _extracted(archive: zipfile.ZipFile, name: str, file: InputFile, scratch: Path) -> str:
+    """Unpack the only array of an archive, once its header fits its size and the size the disk."""
+    member = archive.getinfo(f"{name}.npy")
+    with archive.open(member) as stream:
+        array = _Member(stream, file, name)
+        check_square(file.where, array.shape)
+        check_type(file.where, array.dtype)
+        # the header is padded to 64 bytes
+        if not 0 < member.file_size - math.prod(array.shape) * array.dtype.itemsize < 2**16:
+            msg = f"an array of {member.file_size:,} bytes claims the shape {array.shape}"
+            raise ValueError(msg)
+    check_room(scratch, member.file_size, file.where)
+    return archive.extract(member, scratch)
 
 
 def read_npz(file: InputFile, scratch: Path) -> Entries | Matrix:
@@ -94,11 +120,14 @@ def read_npz(file: InputFile, scratch: Path) -> Entries | Matrix:
                     "(scipy.sparse.save_npz) or one square array (numpy.savez)"
                 )
                 raise InputError(msg)
-            return read_npy(file, archive.extract(f"{names[0]}.npy", scratch))
+            return read_npy(file, _extracted(archive, names[0], file, scratch))
         small = {}
-        for name in ("format", "shape"):
+        for name, count in (("format", 1), ("shape", 2)):
             with archive.open(f"{name}.npy") as stream:
-                small[name] = _Member(stream, file, name).everything()
+                member = _Member(stream, file, name)
+                member.check(count, dimensions=count - 1)
+                check_claim(file.where, member.shape, member.dtype.itemsize)
+                small[name] = member.everything()
         layout = small["format"].item()
         layout = layout.decode() if isinstance(layout, bytes) else str(layout)
         n = check_square(file.where, tuple(int(size) for size in small["shape"]))
@@ -139,7 +168,14 @@ def _stream(file: InputFile, layout: str, parts: tuple[str, str], n: int) -> Ite
             _Member(stream, file, name)
             for stream, name in ((data, "data"), (one, parts[0]), (other, parts[1]))
         )
-        count = int(weights.shape[0])
+        count = math.prod(weights.shape)
+        weights.check(count)
+        first.check(count)
+        second.check(count if layout == "coo" else n + 1)
+        for member in (first, second):
+            if member.dtype.kind not in "iu":
+                msg = f"its indices are {member.dtype}"
+                raise ValueError(msg)
         if layout != "coo":
             yield from read_compressed(
                 file.where,
@@ -149,6 +185,8 @@ def _stream(file: InputFile, layout: str, parts: tuple[str, str], n: int) -> Ite
                 n=n,
                 by_column=layout == "csc",
             )
+            for member in (weights, first, second):
+                member.end()
             return
         for start in range(0, count, _BLOCK):
             size = min(_BLOCK, count - start)
@@ -156,3 +194,6 @@ def _stream(file: InputFile, layout: str, parts: tuple[str, str], n: int) -> Ite
             if max(row.max(), column.max()) >= n or min(row.min(), column.min()) < 0:
                 raise ValueError("an index is outside the matrix")
             yield row, column, weight.astype(np.float64), (start + size) / count
+        # the checksum of a member is compared when its end is met
+        for member in (weights, first, second):
+            member.end()
