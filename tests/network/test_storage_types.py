@@ -16,7 +16,7 @@ from dasknmf.network.build import build_from_tiles
 from dasknmf.network.card import network_card
 from dasknmf.network.decode import decode
 from dasknmf.network.encoding import STORAGES, encode, tile_scale
-from dasknmf.network.header import ATTRIBUTE
+from dasknmf.network.header import ATTRIBUTE, CHECKSUM
 from dasknmf.network.opened import forget_opened
 from dasknmf.network.tiles import Grid
 from tests.conftest import planted
@@ -254,7 +254,7 @@ def test_an_unknown_storage_is_refused(tmp_path: Path) -> None:
 
 def change_header(path: Path, **changes: object) -> None:
     group = zarr.open_group(str(path), mode="a")
-    held = {**group.attrs[ATTRIBUTE], **changes}
+    held = {**group.attrs[ATTRIBUTE], CHECKSUM: None, **changes}
     group.attrs[ATTRIBUTE] = {key: value for key, value in held.items() if value is not None}
 
 
