@@ -182,3 +182,13 @@ def test_files_behind_urls() -> None:
         assert file.read() == b"MDM2\n"
     with pytest.raises(FileNotFoundError):
         read_whole("memory://files/none.txt")
+
+
+def test_what_is_there_is_kept_also_where_no_condition_is_known() -> None:
+    import zarr
+
+    store = open_store("memory://kept/group.zarr", mode="a")
+    group = zarr.create_group(store, attributes={"format": "of a result"})
+    # zarr then writes the groups above it, where they are not there
+    zarr.create_array(store, name="W", shape=(2,), dtype="float32")
+    assert dict(zarr.open_group(store, mode="r").attrs) == dict(group.attrs) == {"format": "of a result"}

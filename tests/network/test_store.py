@@ -12,7 +12,7 @@ import zarr
 
 import dasknmf
 from dasknmf.errors import FormatError, InputError
-from dasknmf.network.header import ATTRIBUTE
+from dasknmf.network.header import ATTRIBUTE, CHECKSUM
 from dasknmf.network.opened import MOST_OPEN, _opened, forget_opened, opened
 from dasknmf.network.tiles import Grid
 from dasknmf.network.writer import create_network
@@ -34,7 +34,9 @@ def network(request, tmp_path, matrix):
 
 def change_header(path, **changes):
     group = zarr.open_group(str(path), mode="a")
-    group.attrs[ATTRIBUTE] = {**group.attrs[ATTRIBUTE], **changes}
+    changed = {**group.attrs[ATTRIBUTE], **changes}
+    # as a writer would that keeps no checksum of attributes
+    group.attrs[ATTRIBUTE] = {key: value for key, value in changed.items() if key != CHECKSUM}
 
 
 def test_views_equal_the_matrix(network, matrix):
@@ -139,10 +141,17 @@ def test_a_store_never_finished(network, tmp_path):
         dasknmf.open_network(tmp_path / "n.zarr")
 
 
+def test_attributes_that_were_changed(network, tmp_path):
+    group = zarr.open_group(str(tmp_path / "n.zarr"), mode="a")
+    group.attrs[ATTRIBUTE] = {**group.attrs[ATTRIBUTE], "maximum": 7.0}
+    with pytest.raises(FormatError, match="its attributes differ from their checksum"):
+        dasknmf.open_network(tmp_path / "n.zarr")
+
+
 def test_a_header_with_a_gap(network, tmp_path):
     group = zarr.open_group(str(tmp_path / "n.zarr"), mode="a")
     header = dict(group.attrs[ATTRIBUTE])
-    del header["checksum"]
+    del header["checksum"], header[CHECKSUM]
     group.attrs[ATTRIBUTE] = header
     with pytest.raises(FormatError, match="lacks checksum in its attributes"):
         dasknmf.open_network(tmp_path / "n.zarr")
