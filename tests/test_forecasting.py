@@ -31,8 +31,11 @@ def _sparse(n: int, edges: int) -> Any:
     return sp.csr_array(upper + upper.T)
 
 
-@pytest.mark.parametrize("matrix", [planted(700, 4, seed=0), _sparse(3000, 20_000)], ids=["dense", "sparse"])
-@pytest.mark.parametrize("solver", ["hals", "brunet"])
+@pytest.mark.parametrize(
+    ("matrix", "solver"),
+    [(planted(700, 4, seed=0), "brunet"), (_sparse(3000, 20_000), "hals")],
+    ids=["dense", "sparse"],
+)
 def test_the_forecast_of_a_store_is_what_the_run_itself_plans(
     tmp_path: Path, matrix: Any, solver: str
 ) -> None:

@@ -12,7 +12,8 @@ import zarr
 
 import dasknmf
 from dasknmf.errors import FormatError, InputError
-from dasknmf.network.header import ATTRIBUTE, CHECKSUM
+from dasknmf.network.header import ATTRIBUTE
+from dasknmf.sealed_group import SEAL
 from dasknmf.network.opened import MOST_OPEN, _opened, forget_opened, opened
 from dasknmf.network.tiles import Grid
 from dasknmf.network.writer import create_network
@@ -36,7 +37,7 @@ def change_header(path, **changes):
     group = zarr.open_group(str(path), mode="a")
     changed = {**group.attrs[ATTRIBUTE], **changes}
     # as a writer would that keeps no checksum of attributes
-    group.attrs[ATTRIBUTE] = {key: value for key, value in changed.items() if key != CHECKSUM}
+    group.attrs[ATTRIBUTE] = {key: value for key, value in changed.items() if key != SEAL}
 
 
 def test_views_equal_the_matrix(network, matrix):
@@ -151,7 +152,7 @@ def test_attributes_that_were_changed(network, tmp_path):
 def test_a_header_with_a_gap(network, tmp_path):
     group = zarr.open_group(str(tmp_path / "n.zarr"), mode="a")
     header = dict(group.attrs[ATTRIBUTE])
-    del header["checksum"], header[CHECKSUM]
+    del header["checksum"], header[SEAL]
     group.attrs[ATTRIBUTE] = header
     with pytest.raises(FormatError, match="lacks checksum in its attributes"):
         dasknmf.open_network(tmp_path / "n.zarr")

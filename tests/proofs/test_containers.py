@@ -7,6 +7,7 @@ images are kept for the next time.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import dasknmf
+from dasknmf.cli import commands
 from tests.conftest import DATA, planted
 from tests.deploy.manifests import of_kind
 from tests.rigs.containers import NETWORK, Containers, missing, wait_until
@@ -89,14 +92,13 @@ def network(bucket: dict[str, Any]) -> str:
 @pytest.fixture(scope="module")
 def cluster(containers: Containers, bucket: dict[str, Any]) -> Containers:
     """The scheduler and three workers of overlays/tls."""
-    import trustme
-
-    authority = trustme.CA()
-    files = {"ca.pem": authority.cert_pem.bytes()}
-    for role in ("scheduler", "worker", "client"):
-        made = authority.issue_cert(f"dasknmf-{role}")
-        files[f"{role}.pem"] = b"".join(part.bytes() for part in made.cert_chain_pems)
-        files[f"{role}-key.pem"] = made.private_key_pem.bytes()
+    folder = containers.folder / "certs"
+    shutil.rmtree(folder, ignore_errors=True)
+    made = CliRunner().invoke(commands, ["certs", str(folder)])
+    assert made.exit_code == 0, made.output
+    # what kubectl create secret --from-file=certs takes
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert "ca-key.pem" not in files
     containers.secret("dasknmf-tls", files)
     (config,) = of_kind("overlays/tls", "ConfigMap")
     deployments = {one["metadata"]["name"]: one for one in of_kind("overlays/tls", "Deployment")}
