@@ -69,8 +69,8 @@ def hierarchy_score(
     hierarchy : file, pairs (parent, child) or Hierarchy
         See :func:`dasknmf.read_hierarchy`.
     min_size, max_size : int
-        Genes of a set; at least ``min_size`` of a node too. Genes that are not both in a node and in a set that the
-        hierarchy names do not count.
+        Genes of a set; at least ``min_size`` of a node too. Genes of the tree count that are in a set the hierarchy
+        names, whether they are in a node or not.
     min_similarity : float
         A pair of sets stands in a relation only if both are recovered, with this similarity to their nodes. Shuffled
         trees recover next to nothing of 0.1, so the null is of both, recovery and order; 0 is for the order alone.
