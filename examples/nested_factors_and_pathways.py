@@ -9,10 +9,10 @@ of pairs of a pathway and its child whose best clusters are one below the other,
 
 What makes it fair: each method has the same numbers of groups on each level, as each cluster more is one more chance;
 genes of `relational` and `coarsen` are in the factor of their largest loading, as in a clustering; other trees are cut
-so that no level is spent on clusters of a few genes. The null exchanges the finest clusters: modules stay, and only
-their nesting is chance. (Shuffled genes follow nothing; any modules beat them.) Intervals resample the top-level
-pathways, each with all that is below it, and seeds. "pathways themselves" links genes by the sets they are in: about
-what can be had with so many groups.
+so that no level is spent on clusters of a few genes, and topological overlaps, which WGCNA links by their average, also
+by Ward's method, as averages chain. The null exchanges the finest clusters: modules stay, and only their nesting is
+chance. (Shuffled genes follow nothing; any modules beat them.) Intervals resample the top-level pathways, each with all
+that is below it, and seeds. "pathways themselves" links genes by the sets they are in (Ward): it knows the answer.
 
 Nested stochastic block models are compared where graph-tool can be imported, by this Python or by --blocks-python. It
 is not on the Python package index; Debian has it as python3-graph-tool (LGPL). They choose their own numbers of groups,
@@ -22,7 +22,6 @@ which are more, so only the levels of no more groups than asked for are used.
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import time
 from itertools import pairwise
@@ -30,130 +29,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.cluster.hierarchy import linkage
-from scipy.spatial.distance import squareform
+from other_trees import Rivals
 
 import dasknmf
 from dasknmf.enriching.association_trees import association_tree
-from dasknmf.enriching.linked_factors import factor_tree
-from dasknmf.enriching.trees import level_tree, linkage_tree
-from dasknmf.network.views import to_scipy
 
-#: Least genes of a module of the linkage of genes: the default of WGCNA.
-LEAST = 30
 #: Of the bootstrap.
 DRAWS = 2000
-#: What the Python that has graph-tool is asked: the blocks of each gene, finest level first.
-BLOCKS = """
-import sys
-import numpy as np
-from graph_tool import Graph, openmp_set_num_threads, seed_rng
-from graph_tool.inference import minimize_nested_blockmodel_dl
-folder, genes, seed = sys.argv[1], *map(int, sys.argv[2:])
-openmp_set_num_threads(1)
-seed_rng(seed + 1)
-np.random.seed(seed)
-graph = Graph(directed=False)
-graph.add_vertex(genes)
-graph.add_edge_list(np.load(folder + "/edges.npy"))
-levels, of_gene = [], np.arange(genes)
-for level in minimize_nested_blockmodel_dl(graph).get_levels():
-    of_gene = np.asarray(level.b.a)[of_gene]
-    levels.append(np.unique(of_gene, return_inverse=True)[1])
-np.save(f"{folder}/blocks{seed}.npy", np.array(levels[::-1]))
-"""
-
-
 SCORED = (
     *("method", "groups", "nodes", "follow, %", "clusters exchanged, % (95 %)", "p"),
     *("same node, %", "recovered, %", "possible, %"),
 )
 GAPS = ("method", "less", "of the pairs, %", "95 %")
-
-
-class Rivals:
-    """Trees by other methods, cut at any numbers of groups."""
-
-    def __init__(self, network: Any, given: argparse.Namespace) -> None:
-        self.network, self.genes, self.seeds = network, network.genes, given.seeds
-        found = to_scipy(network) if network.header.layout == "sparse" else np.asarray(network.to_dask())
-        self.adjacency = sp.csr_array(found, dtype=np.float32)
-        self.adjacency.setdiag(0)
-        self.adjacency.eliminate_zeros()
-        self.made: dict[tuple[int, ...], dict[str, list[Any]]] = {}
-        self.overlap = average_linkage(topological_overlap(self.adjacency))
-        members = given.sets.over(self.genes).T.tocsr().astype(np.float32)
-        norms = np.sqrt(members.power(2).sum(axis=1))
-        self.annotated = np.flatnonzero(norms > 0)
-        unit = sp.diags_array(1 / norms[self.annotated]) @ members[self.annotated]
-        self.known = average_linkage((unit @ unit.T).toarray())
-        self.blocks = nested_blocks(self.adjacency, given)
-
-    def trees(self, groups: tuple[int, ...]) -> dict[str, list[Any]]:
-        """Return the trees of each method at these numbers of groups, finest first; of several seeds where it has any."""
-        if groups not in self.made:
-            flat: dict[str, list[Any]] = {"spectral, linked": [], "flat NMF, linked": []}
-            for seed in range(self.seeds):
-                for name, options in (
-                    ("spectral, linked", {"solver": "spectral", "tau": 1.0}),
-                    ("flat NMF, linked", {"init": "random_acol"}),
-                ):
-                    fit = dasknmf.nmf(self.network, n_components=groups[0], seed=seed, **options)
-                    flat[name].append(factor_tree(fit, clusters=groups))
-            made = {
-                **flat,
-                "topological overlap": [
-                    linkage_tree(self.overlap, self.genes, clusters=groups, min_size=LEAST)
-                ],
-                "pathways themselves": [
-                    linkage_tree(self.known, self.genes[self.annotated], clusters=groups, min_size=LEAST)
-                ],
-            }
-            blocks = [[level for level in levels if level.max() < groups[0]] for levels in self.blocks]
-            if all(blocks) and blocks:
-                made["nested blocks"] = [level_tree(np.array(levels), self.genes) for levels in blocks]
-            self.made[groups] = made
-        return self.made[groups]
-
-
-def nested_blocks(adjacency: sp.csr_array, given: argparse.Namespace) -> list[Any]:
-    """Return the blocks of each gene on each level, coarsest first, of each seed, or nothing; they are kept."""
-    upper = sp.triu(adjacency, 1).tocoo()
-    kept = Path(given.keep)
-    kept.mkdir(parents=True, exist_ok=True)
-    np.save(kept / "edges.npy", np.column_stack([upper.row, upper.col]))
-    found = []
-    for seed in range(given.seeds):
-        if not (kept / f"blocks{seed}.npy").exists():
-            command = [given.blocks_python, "-c", BLOCKS, str(kept), str(adjacency.shape[0]), str(seed)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if "No module named 'graph_tool'" in done.stderr:
-                print(f"nested blocks: {given.blocks_python} cannot import graph_tool; left out")
-                return []
-            if done.returncode:
-                raise RuntimeError(done.stderr)
-        found.append(np.load(kept / f"blocks{seed}.npy"))
-        print(f"nested blocks: {[int(level.max()) + 1 for level in found[-1]]}", flush=True)
-    return found
-
-
-def topological_overlap(adjacency: sp.csr_array) -> Any:
-    """Return (a² + a) / (min(k, k') + 1 − a) with weights up to 1: Zhang & Horvath 2005."""
-    a = adjacency / adjacency.max()
-    strength = np.asarray(a.sum(axis=1)).ravel()
-    shared = (a @ a + a).tocoo()
-    direct = sp.csr_array(a)[shared.row, shared.col]
-    least = np.minimum(strength[shared.row], strength[shared.col])
-    values = shared.data / (least + 1 - np.asarray(direct).ravel())
-    return sp.coo_array((values, (shared.row, shared.col)), shape=a.shape, dtype=np.float32).toarray()
-
-
-def average_linkage(similarity: Any) -> Any:
-    """Link genes by one minus their similarity; the similarity is overwritten."""
-    distance = np.subtract(1, similarity, out=similarity).clip(0)
-    np.fill_diagonal(distance, 0)
-    return linkage(squareform(distance, checks=False), "average")
 
 
 class Scores:
@@ -205,27 +92,31 @@ def gap(ours: Scores, theirs: Scores, seed: int = 0) -> tuple[float, float, floa
             shares.append(one.followed[seeds].mean(axis=0)[tops].sum() / max(1, one.asked[tops].sum()))
         drawn.append(100 * (shares[0] - shares[1]))
     measured = 100 * (ours.mean["pairs_follow"] - theirs.mean["pairs_follow"])
-    return (measured, *map(float, np.quantile(drawn, (0.025, 0.975))))
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return measured, float(low), float(high)
 
 
-def ours(
-    network: Any, groups: tuple[int, ...], seeds: int, zoom: list[int]
-) -> dict[str, tuple[tuple[int, ...], list[Any]]]:
-    """Return the numbers of groups and the trees of nested factors of each method."""
+def ours(network: Any, given: argparse.Namespace) -> dict[str, tuple[tuple[int, ...], list[Any]]]:
+    """Return the numbers of groups and the trees of nested factors of each method; runs are kept."""
     found: dict[str, tuple[tuple[int, ...], list[Any]]] = {}
     for method in ("relational", "coarsen"):
-        runs = [
-            dasknmf.nested(network, groups, method=method, restarts=1, seed=seed) for seed in range(seeds)
-        ]
-        found[method] = groups, [association_tree(run) for run in runs]
-    runs = [
-        dasknmf.nested(network, zoom, method="zoom", levels=len(groups), seed=seed) for seed in range(seeds)
-    ]
+        options: dict[str, Any] = {"method": method, "restarts": 1}
+        runs = [kept_run(network, given, given.groups, seed, options) for seed in range(given.seeds)]
+        found[method] = given.groups, [association_tree(run) for run in runs]
+    options = {"method": "zoom", "levels": len(given.groups)}
+    runs = [kept_run(network, given, given.zoom, seed, options) for seed in range(given.zoom_seeds)]
     counts = [run["n_factors"].values[1:] for run in runs]
-    levels = min(map(len, counts))
-    middle = np.median([count[:levels] for count in counts], axis=0).astype(int)
+    middle = np.median([count[: min(map(len, counts))] for count in counts], axis=0).astype(int)
     found["zoom"] = tuple(sorted(set(middle.tolist()), reverse=True)), [association_tree(run) for run in runs]
     return found
+
+
+def kept_run(network: Any, given: argparse.Namespace, ranks: Any, seed: int, options: dict[str, Any]) -> Any:
+    place = Path(given.keep) / f"{options['method']}-{'-'.join(map(str, ranks))}-seed{seed}.zarr"
+    if not place.exists():
+        dasknmf.save(dasknmf.nested(network, ranks, seed=seed, **options), place)
+        print(f"{place.name} made", flush=True)
+    return dasknmf.load(place)
 
 
 def verdict(method: str, score: Scores, gaps: dict[str, tuple[float, float, float]]) -> str:
@@ -258,7 +149,8 @@ def line(method: str, groups: tuple[int, ...], score: Scores) -> list[str]:
 
 def compared(given: argparse.Namespace, network: Any) -> None:
     began = time.perf_counter()
-    nested = ours(network, given.groups, given.seeds, given.zoom)
+    Path(given.keep).mkdir(parents=True, exist_ok=True)
+    nested = ours(network, given)
     print(f"nested factors after {time.perf_counter() - began:.0f} s", flush=True)
     rivals = Rivals(network, given)
     rows, gaps, sentences = [], [], []
@@ -271,8 +163,7 @@ def compared(given: argparse.Namespace, network: Any) -> None:
         rows.append(line(f"**{method}**", groups, score))
         more = {name: gap(score, other) for name, other in scored[groups].items()}
         gaps += [
-            [method, name, "{:+.2f}".format(v), f"{low:+.2f} to {high:+.2f}"]
-            for name, (v, low, high) in more.items()
+            [method, name, f"{v:+.2f}", f"{low:+.2f} to {high:+.2f}"] for name, (v, low, high) in more.items()
         ]
         del more["pathways themselves"]
         sentences.append(verdict(method, score, more))
@@ -307,6 +198,8 @@ def main() -> None:
     parser.add_argument("--groups", default="64,32,16,8", help="of each level, finest first")
     parser.add_argument("--zoom", help="factors of the root and of each node; by default for the same groups")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--zoom-seeds", type=int, default=1, help="a zoom takes minutes")
+    parser.add_argument("--blocks-seeds", type=int, default=1, help="nested blocks take ten minutes")
     parser.add_argument("--permutations", type=int, default=200)
     parser.add_argument("--blocks-python", default=sys.executable, help="a Python that has graph-tool")
     parser.add_argument(
