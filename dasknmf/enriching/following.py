@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,8 @@ import numpy as np
 from dasknmf.enriching.gene_sets import as_gene_sets
 from dasknmf.enriching.matched import Matched, matched_sets
 from dasknmf.enriching.relations import as_hierarchy
-from dasknmf.errors import InputError, not_negative, whole
+from dasknmf.enriching.scoring import MEASURES, RELATIONS, possible_pairs, score
+from dasknmf.errors import InputError, not_negative, one_of, whole
 from dasknmf.results import versions
 
 if TYPE_CHECKING:
@@ -22,25 +22,12 @@ if TYPE_CHECKING:
 
     from dasknmf.enriching.gene_sets import GeneSets
     from dasknmf.enriching.relations import Hierarchy, Pair
+    from dasknmf.enriching.scoring import Score
     from dasknmf.enriching.trees import Tree
     from dasknmf.storage import Location, StorageOptions
 
-#: What is measured of a tree, and its sentence.
-MEASURES = {
-    "edges_follow": "share of edges where the set of the parent node is an ancestor of that of the child",
-    "edges_same": "share of edges where both nodes have the same set",
-    "edges_reversed": "share of edges where the set of the child is an ancestor of that of the parent",
-    "pairs_follow": "share of pairs of sets where the node of the child is a descendant of that of the parent",
-    "pairs_same": "share of pairs of sets that have the same node",
-    "pairs_reversed": "share of pairs of sets where the node of the parent is a descendant of that of the child",
-    "edges_agree": "share of edges that follow or have the same set",
-    "pairs_agree": "share of pairs of sets that follow or have the same node",
-    "pairs_recovered": "share of pairs of sets whose two sets both have min_similarity to their nodes",
-    "node_similarity": "mean over nodes of the similarity to their set",
-    "set_similarity": "mean over sets of the similarity to their node",
-}
-#: How the two ends of an edge or a pair stand to each other.
-RELATIONS = np.array(["unrelated", "follows", "same", "reversed"], dtype=object)
+#: What a shuffle exchanges.
+NULLS = ("genes", "clusters")
 
 
 def hierarchy_score(
@@ -52,6 +39,7 @@ def hierarchy_score(
     max_size: int = 2000,
     min_similarity: float = 0.1,
     permutations: int = 200,
+    null: str = "genes",
     seed: int = 0,
     storage_options: StorageOptions | None = None,
 ) -> xr.Dataset:
@@ -64,26 +52,35 @@ def hierarchy_score(
     genes of the tree shuffled, which leaves the shapes of tree and hierarchy, and the overlaps of sets, as they are.
 
     Read ``pairs_agree`` before ``pairs_follow``: a tree coarser than the hierarchy puts parent and child into one node.
+    But a pair in one node says nothing of nesting, and flat modules have such pairs too: for that is
+    ``null="clusters"``, and ``pairs_possible`` says how many pairs nodes of these sizes can follow at all. Trees are
+    only to be compared at equal numbers of nodes, as each node more is one more chance of being like a set.
     With ``min_similarity=0``, shuffles spread sets by their size alone, large ones to nodes near the root and small
     ones below these, and may follow more often.
 
     Parameters
     ----------
     tree : Tree
-        Clusters of genes: of nested factors, or by :func:`~dasknmf.enriching.linked_factors.factor_tree`,
+        Clusters of genes, by :func:`~dasknmf.enriching.association_trees.association_tree` of nested factors,
+        :func:`~dasknmf.enriching.linked_factors.factor_tree`,
         :func:`~dasknmf.enriching.trees.linkage_tree` or :func:`~dasknmf.enriching.trees.level_tree`.
     gene_sets : GMT file, mapping or GeneSets
         See :func:`dasknmf.enrich`. Sets that the hierarchy does not name are left out.
     hierarchy : file, pairs (parent, child) or Hierarchy
         See :func:`dasknmf.read_hierarchy`.
     min_size, max_size : int
-        Genes of a set; at least ``min_size`` of a node too. Genes that are not both in a node and in a set that the
-        hierarchy names do not count.
+        Genes of a set; at least ``min_size`` of a node too. Genes of the tree count that are in a set the hierarchy
+        names, whether they are in a node or not.
     min_similarity : float
         A pair of sets stands in a relation only if both are recovered, with this similarity to their nodes. Shuffled
         trees recover next to nothing of 0.1, so the null is of both, recovery and order; 0 is for the order alone.
     permutations : int
         Shuffles.
+    null : {"genes", "clusters"}
+        What is shuffled. ``"genes"``: names of genes, which asks of modules and their nesting together; modules alone
+        are nearly always more than that. ``"clusters"``: clusters without parts, among places of the same depth, each
+        with its genes, and clusters above are the unions of what is then below them: it asks of nesting alone, of
+        clusters that do not overlap.
     seed : int
         Of the shuffles.
     storage_options : dict, optional
@@ -94,13 +91,16 @@ def hierarchy_score(
     Dataset
         Over ``measure``: ``measured``, ``by_null (measure, null)``, ``null_mean``, ``null_sd``, ``z`` (nan where all
         shuffles have the same) and ``p``, the share of shuffles with as much or more, the measured one counted. Over
-        ``node``, ``edge``, ``set`` and ``pair``: best sets and nodes (-1 for none), similarities and relations. Pairs
-        of sets with the same genes are not asked for. Shares of nothing are 0.
+        ``node``, ``edge``, ``set`` and ``pair``: best sets and nodes (-1 for none), similarities and relations, and
+        ``pair_possible``, whether the sizes of sets and nodes allow it to be followed; the attribute
+        ``pairs_possible`` is the share of them. Pairs of sets with the same genes are not asked for. Shares of nothing
+        are 0.
 
     Raises
     ------
     InputError
-        If tree, sets and hierarchy have no names in common, or no edge and no pair is left.
+        If tree, sets and hierarchy have no names in common, no edge and no pair is left, or clusters overlap that are
+        to be shuffled.
 
     Notes
     -----
@@ -117,6 +117,7 @@ def hierarchy_score(
     >>> found["measured"].sel(measure=["edges_follow", "pairs_follow"]).values.tolist()
     [1.0, 1.0]
     """
+    one_of("null", null, NULLS)
     whole("permutations", permutations, least=1)
     whole("seed", seed, least=0)
     sets = as_gene_sets(gene_sets, storage_options=storage_options)
@@ -129,24 +130,38 @@ def hierarchy_score(
         )
         raise InputError(msg)
     least = not_negative("min_similarity", min_similarity)
-    found = _score(matched, np.arange(len(matched.genes)), least)
+    found = score(matched, np.arange(len(matched.genes)), least)
     rng = np.random.default_rng(seed)
-    null = np.array(
+    shuffled = matched.exchanges() if null == "clusters" else None
+    by_null = np.array(
         [
-            list(_score(matched, rng.permutation(len(matched.genes)), least).measures.values())
+            list(
+                score(
+                    matched, shuffled(rng) if shuffled else rng.permutation(len(matched.genes)), least
+                ).measures.values()
+            )
             for _ in range(permutations)
         ]
     ).T
+    possible = possible_pairs(matched, least)
     attributes = {
         "min_size": min_size,
         "max_size": max_size,
         "min_similarity": least,
         "permutations": permutations,
+        "null": null,
         "seed": seed,
+        "pairs_possible": float(possible.mean()) if len(possible) else 0.0,
         **_facts(tree, sets, known, matched),
         "versions": json.dumps(versions()),
     }
-    return _dataset(tree, matched, found, null, attributes)
+    return _dataset(tree, matched, found, by_null, attributes).assign(
+        pair_possible=(
+            "pair",
+            possible,
+            {"long_name": "whether sizes of sets and nodes allow it to be followed"},
+        )
+    )
 
 
 def _facts(tree: Tree, sets: GeneSets, known: Hierarchy, matched: Matched) -> dict[str, Any]:
@@ -162,66 +177,6 @@ def _facts(tree: Tree, sets: GeneSets, known: Hierarchy, matched: Matched) -> di
         "nodes": len(tree),
         "genes_counted": len(matched.genes),
     }
-
-
-@dataclass(frozen=True, eq=False)
-class Score:
-    """Best matches and relations of a tree, in places of tested nodes and sets, and its measures."""
-
-    node_set: NDArray[np.int64]
-    node_similarity: NDArray[np.float64]
-    set_node: NDArray[np.int64]
-    set_similarity: NDArray[np.float64]
-    edges: NDArray[np.int64]
-    pairs: NDArray[np.int64]
-    recovered: float
-
-    @property
-    def measures(self) -> dict[str, float]:
-        """The numbers of MEASURES, in their order."""
-        shares = [
-            float((relation == kind).mean()) if len(relation) else 0.0
-            for relation in (self.edges, self.pairs)
-            for kind in (1, 2, 3)
-        ]
-        agree = [shares[0] + shares[1], shares[3] + shares[4], self.recovered]
-        means = [float(self.node_similarity.mean()), float(self.set_similarity.mean())]
-        return dict(zip(MEASURES, [*shares, *agree, *means], strict=True))
-
-
-def _score(matched: Matched, labels: NDArray[np.int64], least: float) -> Score:
-    """Return the score of a tree whose genes have other labels: gene i stands where ``labels[i]`` stood."""
-    similarity = matched.similarity(labels)
-    node_set, node_similarity = _best(similarity, 0)
-    set_node, set_similarity = _best(similarity, 1)
-    upper, lower = (node_set[end] for end in matched.edges)
-    edges = _relations(upper, lower, matched.set_descent, len(matched.names))
-    recovered = np.where(set_similarity >= least, set_node, -1)
-    parent, child = (recovered[end] for end in matched.pairs)
-    pairs = _relations(parent, child, matched.node_descent, len(matched.nodes))
-    both = float(((parent >= 0) & (child >= 0)).mean()) if len(parent) else 0.0
-    return Score(node_set, node_similarity, set_node, set_similarity, edges, pairs, both)
-
-
-def _best(similarity: NDArray[np.float64], axis: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    best, most = similarity.argmax(axis=axis), similarity.max(axis=axis)
-    return np.where(most > 0, best, -1), most
-
-
-def _relations(
-    above: NDArray[np.int64], below: NDArray[np.int64], descent: NDArray[np.int64], count: int
-) -> NDArray[np.int64]:
-    """Return places in RELATIONS; ``descent`` holds ancestor · count + descendant, sorted."""
-    there = (above >= 0) & (below >= 0)
-    follows = there & _among(above * count + below, descent)
-    reverse = there & _among(below * count + above, descent)
-    return np.select([there & (above == below), follows, reverse], [2, 1, 3], 0)
-
-
-def _among(codes: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
-    if not len(known):
-        return np.zeros(len(codes), dtype=bool)
-    return np.asarray(known[np.minimum(np.searchsorted(known, codes), len(known) - 1)] == codes)
 
 
 def _dataset(
@@ -242,7 +197,7 @@ def _dataset(
     node_size[matched.nodes] = matched.node_size
     variables = {
         "measured": ("measure", measured, "of the tree"),
-        "by_null": (("measure", "null"), null, "of the tree with its genes shuffled"),
+        "by_null": (("measure", "null"), null, "of the tree with its genes or clusters shuffled"),
         "null_mean": ("measure", mean, "mean over shuffles"),
         "null_sd": ("measure", sd, "their standard deviation"),
         "z": ("measure", z, "distance from the null mean in its standard deviations"),

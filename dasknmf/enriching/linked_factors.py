@@ -10,14 +10,18 @@ from dasknmf.analysis.genes import loadings
 from dasknmf.analysis.matching import similarity
 from dasknmf.analysis.memberships import memberships
 from dasknmf.enriching.trees import Tree, level_tree
-from dasknmf.errors import InputError
+from dasknmf.errors import InputError, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import xarray as xr
     from numpy.typing import NDArray
 
 
-def factor_tree(fit: xr.Dataset, *, method: str = "average", min_size: int = 5) -> Tree:
+def factor_tree(
+    fit: xr.Dataset, *, method: str = "average", clusters: Sequence[int] | None = None, min_size: int = 5
+) -> Tree:
     """Return the tree of the factors of a fit: each gene in the factor it belongs to, factors linked by likeness.
 
     A tree to compare nested factors with. It is the flat fit of one rank, and every gene is in one leaf.
@@ -31,6 +35,8 @@ def factor_tree(fit: xr.Dataset, *, method: str = "average", min_size: int = 5) 
         their w_j h_jᵀ.
     method : str
         Of :func:`scipy.cluster.hierarchy.linkage`.
+    clusters : sequence of int, optional
+        Unions only at these numbers of them, such as the levels of nested factors; by default at all, two by two.
     min_size : int
         Smaller clusters are left out; their genes are in those above.
 
@@ -72,7 +78,13 @@ def factor_tree(fit: xr.Dataset, *, method: str = "average", min_size: int = 5) 
     np.fill_diagonal(distance, 0)
     Z = linkage(squareform((distance + distance.T) / 2, checks=False), method=method)
     leaf = np.searchsorted(used, labels)
-    levels = [np.where(labels >= 0, cut[np.minimum(leaf, len(used) - 1)], -1) for cut in _merges(Z)]
+    cuts = _merges(Z)
+    if clusters is not None:
+        # the first is of two clusters
+        cuts = [
+            cuts[min(whole("clusters", number, least=2), len(used)) - 2] for number in sorted(set(clusters))
+        ]
+    levels = [np.where(labels >= 0, cut[np.minimum(leaf, len(used) - 1)], -1) for cut in cuts]
     return level_tree(np.array(levels), fit["gene"].to_numpy(), min_size=min_size)
 
 

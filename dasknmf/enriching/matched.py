@@ -11,6 +11,8 @@ import numpy as np
 from dasknmf.errors import InputError, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import scipy.sparse as sp
     from numpy.typing import NDArray
 
@@ -77,8 +79,47 @@ class Matched:
         -------
         ndarray, shape (sets, nodes)
         """
-        both = self.sets @ self.clusters[labels]
-        return np.asarray(both / (self.set_size[:, None] + self.node_size - both))
+        clusters = self.clusters[labels]
+        both = self.sets @ clusters
+        return np.asarray(both / (self.set_size[:, None] + clusters.sum(axis=0) - both))
+
+    def exchanges(self) -> Callable[[np.random.Generator], NDArray[np.int64]]:
+        """Return what draws labels by which clusters without parts change places, within a depth.
+
+        Genes that are in a cluster but in none of its parts stay.
+
+        Raises
+        ------
+        InputError
+            If clusters overlap.
+        """
+        count = len(self.nodes)
+        above, below = np.divmod(self.node_descent, count)
+        depth = np.bincount(below, minlength=count)
+        held = self.clusters > 0
+        deepest = np.where(held, depth, -1).argmax(axis=1)
+        in_any = np.asarray(held.any(axis=1))
+        if (held.sum(axis=1)[in_any] != depth[deepest[in_any]] + 1).any():
+            msg = (
+                "null='clusters': a gene is in several clusters that are not inside each other, so that they cannot "
+                "change places; use null='genes', or a tree of clusters that do not overlap, such as association_tree"
+            )
+            raise InputError(msg)
+        leaf = np.ones(count, dtype=bool)
+        leaf[above] = False
+        # of each cluster a gene that is in no part of it, to take its place by
+        first = np.zeros(count, dtype=np.int64)
+        first[deepest[in_any][::-1]] = np.flatnonzero(in_any)[::-1]
+        of_depth = [np.flatnonzero(leaf & (depth == d)) for d in np.unique(depth)]
+        moved = in_any & leaf[deepest]
+
+        def labels(rng: np.random.Generator) -> NDArray[np.int64]:
+            to = np.arange(count)
+            for leaves in of_depth:
+                to[leaves] = rng.permutation(leaves)
+            return np.where(moved, first[to[deepest]], np.arange(len(held)))
+
+        return labels
 
 
 def matched_sets(
@@ -95,7 +136,8 @@ def matched_sets(
     whole("max_size", max_size, least=min_size)
     named = _named(sets, hierarchy)
     members, clusters = sets.over(tree.genes)[named], tree.members()
-    counted = np.flatnonzero((np.diff(members.tocsc().indptr) > 0) & (np.diff(clusters.tocsc().indptr) > 0))
+    # those in no cluster too: without them the sets of a tree that leaves out genes would be smaller and easier to meet
+    counted = np.flatnonzero(np.diff(members.tocsc().indptr) > 0)
     if not len(counted):
         theirs, ours = (", ".join(map(str, names[:3])) for names in (sets.genes, tree.genes))
         msg = (

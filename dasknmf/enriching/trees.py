@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from dasknmf.enriching.cuts import branch_levels
 from dasknmf.enriching.relations import topological
 from dasknmf.errors import InputError, whole
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     import scipy.sparse as sp
     from numpy.typing import ArrayLike, NDArray
+
+    #: Number, number of the parent or -1, and places of genes.
+    Cluster: TypeAlias = tuple[int, int, NDArray[np.int64]]
 
 #: Numbers of clusters at which a linkage is cut: each level twice as fine as the one above.
 CUTS = (4, 8, 16, 32, 64, 128)
@@ -137,9 +141,8 @@ def level_tree(levels: ArrayLike, genes: Sequence[str] | NDArray[Any], *, min_si
     if given.ndim != 2 or given.shape[1] != len(genes) or given.dtype.kind not in "iu":
         msg = f"levels of shape {given.shape} and {given.dtype}; needs whole numbers, (levels, {len(genes):,} genes)"
         raise InputError(msg)
-    parents: list[int] = []
-    members: list[NDArray[np.int64]] = []
-    # the node that each gene was last in
+    clusters: list[Cluster] = []
+    # the cluster that each gene was last in
     last = np.full(given.shape[1], -1, dtype=np.int64)
     for level, labels in enumerate(given):
         for cluster in np.unique(labels[labels >= 0]):
@@ -147,12 +150,52 @@ def level_tree(levels: ArrayLike, genes: Sequence[str] | NDArray[Any], *, min_si
             if level and len(np.unique(given[level - 1, inside])) > 1:
                 msg = f"cluster {cluster} of level {level} is in several of level {level - 1}; levels must refine"
                 raise InputError(msg)
-            parent = int(last[inside[0]])
-            if len(inside) >= min_size and (parent < 0 or len(members[parent]) > len(inside)):
-                last[inside] = len(parents)
-                parents.append(parent)
-                members.append(inside)
-    return _tree(parents, members, genes)
+            above, last[inside] = int(last[inside[0]]), len(clusters)
+            clusters.append((len(clusters), above, inside))
+    return tree_of_clusters(clusters, genes, min_size=min_size)
+
+
+def tree_of_clusters(
+    clusters: Sequence[Cluster], genes: Sequence[str] | NDArray[Any], *, min_size: int
+) -> Tree:
+    """Return the tree of clusters, without those that are too small or equal to the one above.
+
+    Parameters
+    ----------
+    clusters : sequence of (number, number of the parent or -1, places of genes)
+        Parents before children; a parent that is left out hands its children to its own.
+    genes : sequence of str
+        Names.
+    min_size : int
+        Smaller clusters are left out.
+
+    Raises
+    ------
+    InputError
+        If none is left.
+
+    Examples
+    --------
+    >>> clusters = [(7, -1, np.array([0, 1, 2])), (8, 7, np.array([0])), (9, 7, np.array([1, 2]))]
+    >>> tree_of_clusters(clusters, list("abc"), min_size=2).parent.tolist()
+    [-1, 0]
+    """
+    parents: list[int] = []
+    members: list[NDArray[np.int64]] = []
+    node_of: dict[int, int] = {-1: -1}
+    for number, above, inside in clusters:
+        parent = node_of[above]
+        if len(inside) >= min_size and (parent < 0 or len(members[parent]) > len(inside)):
+            node_of[number] = len(parents)
+            parents.append(parent)
+            members.append(inside)
+        else:
+            node_of[number] = parent
+    if not parents:
+        msg = "no cluster is large enough for a tree; lower min_size, or cut elsewhere"
+        raise InputError(msg)
+    offset = np.concatenate([[0], np.cumsum([len(part) for part in members])])
+    return Tree(np.array(parents), offset, np.concatenate(members), np.asarray(genes, dtype=object))
 
 
 def linkage_tree(
@@ -165,7 +208,7 @@ def linkage_tree(
 ) -> Tree:
     """Return the tree of a hierarchical clustering of genes, cut at several heights.
 
-    The average linkage of topological overlaps is what WGCNA clusters by, there cut by another rule.
+    The average linkage of topological overlaps is what WGCNA clusters by, there cut by a rule with more conditions.
 
     Parameters
     ----------
@@ -174,9 +217,10 @@ def linkage_tree(
     genes : sequence of str
         Names of what was linked.
     clusters : sequence of int
-        Cut at the height that leaves at most so many clusters, each.
+        Cut where there are so many branches of ``min_size`` genes, each, or as many as there are; see
+        :func:`~dasknmf.enriching.cuts.branch_levels`.
     heights : sequence of float, optional
-        Cut at these heights instead.
+        Cut at these heights instead, the same for all branches.
     min_size : int
         Smaller clusters are left out.
 
@@ -209,16 +253,9 @@ def linkage_tree(
     if not len(cuts):
         msg = "no cuts; give clusters=(4, 8, 16) or heights"
         raise InputError(msg)
-    criterion = "maxclust" if heights is None else "distance"
-    levels = np.array([fcluster(Z, t=cut, criterion=criterion) for cut in cuts], dtype=np.int64)
+    if heights is None:
+        whole("min_size", min_size, least=1)
+        levels = branch_levels(Z, [whole("clusters", cut, least=1) for cut in cuts], min_size=min_size)
+    else:
+        levels = np.array([fcluster(Z, t=cut, criterion="distance") for cut in cuts], dtype=np.int64)
     return level_tree(levels, genes, min_size=min_size)
-
-
-def _tree(
-    parents: Sequence[int], members: Sequence[NDArray[np.int64]], genes: Sequence[str] | NDArray[Any]
-) -> Tree:
-    if not parents:
-        msg = "no cluster is large enough for a tree; lower min_size, or cut elsewhere"
-        raise InputError(msg)
-    offset = np.concatenate([[0], np.cumsum([len(part) for part in members])])
-    return Tree(np.array(parents), offset, np.concatenate(members), np.asarray(genes, dtype=object))

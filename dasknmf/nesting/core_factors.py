@@ -66,6 +66,12 @@ def factorize_core(
     -----
     ‖L(C − M H')Lᵀ‖ by alternating non-negative least squares, each half to a few steps of
     :func:`dasknmf.nesting.core.least_squares`, from random starts and from the best factors of C itself.
+
+    Loadings of the next level are L M, sums of those of this one, so that a level can miss the least error of its rank
+    although this one does not: where NMF is not unique, sums of one best L need not hold the best loadings of fewer
+    factors. Neither starts nor iterations help: of a Soules matrix of 1,024 genes (8, 4, 2 and 1 factors, 3 restarts) the
+    worst level keeps 1 - 7.609e-3 of what is possible with 4 random starts of at most 200 alternations, and with 30
+    starts of 2,000 that settle at 1e-12. ``relational``, of which the loadings are free again, is within 2e-4 there.
     """
     values, vectors = np.linalg.eigh(core)
     order = np.argsort(-np.abs(values), kind="stable")

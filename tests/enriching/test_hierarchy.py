@@ -10,8 +10,11 @@ import xarray as xr
 from scipy.cluster.hierarchy import fcluster, linkage
 
 import dasknmf
+from dasknmf.enriching.cuts import branch_levels
 from dasknmf.enriching.gene_sets import as_gene_sets
 from dasknmf.enriching.linked_factors import factor_tree
+from dasknmf.enriching.matched import matched_sets
+from dasknmf.enriching.relations import as_hierarchy
 from dasknmf.enriching.trees import Tree, level_tree, linkage_tree
 from dasknmf.errors import InputError
 from tests.conftest import DATA
@@ -40,7 +43,7 @@ def brute_force(tree, sets, pairs, least):
     """All measures of a small tree, from Python sets and the definitions."""
     named = sorted({name for pair in pairs for name in pair} & set(sets))
     nodes = [set(tree.genes[tree.member[a:b]]) for a, b in itertools.pairwise(tree.offset)]
-    counted = set().union(*nodes) & set().union(*(sets[name] for name in named))
+    counted = set(tree.genes) & set().union(*(sets[name] for name in named))
     nodes, known = [node & counted for node in nodes], {name: set(sets[name]) & counted for name in named}
     known = {name: genes for name, genes in known.items() if len(genes) >= 5}
     tested = [v for v, node in enumerate(nodes) if len(node) >= 5]
@@ -67,6 +70,7 @@ def brute_force(tree, sets, pairs, least):
         "pairs_same": sum(a == b for a, b in good) / len(asked),
         "pairs_reversed": sum(b in over(a) for a, b in good) / len(asked),
         "pairs_recovered": len(good) / len(asked),
+        "pairs_order": sum(a in over(b) for a, b in good) / max(1, sum(a != b for a, b in good)),
         "node_similarity": np.mean([likeness[node_set[v], v] for v in tested]),
         "set_similarity": np.mean([likeness[s, set_node[s]] for s in known]),
     }
@@ -157,27 +161,146 @@ def test_a_seed_gives_the_same_bits_and_the_order_of_sets_does_not_matter():
     assert turned["node_set"].equals(one["node_set"])
 
 
-def test_a_linkage_is_cut_at_several_heights():
+def branches(Z, count, least):
+    """Branches of a dendrogram from their definition: split the highest merge until there are enough."""
+    inside = {i: {i} for i in range(len(Z) + 1)}
+    for step, (a, b) in enumerate(Z[:, :2].astype(int)):
+        inside[len(Z) + 1 + step] = inside[a] | inside[b]
+    alive = {2 * len(Z)}
+    while len(alive) < count:
+        # a branch whose sides are both too small stays
+        open_ = [
+            v
+            for v in alive
+            if v > len(Z) and max(len(inside[int(w)]) for w in Z[v - len(Z) - 1, :2]) >= least
+        ]
+        if not open_:
+            break
+        top = max(open_)
+        alive.remove(top)
+        alive |= {int(w) for w in Z[top - len(Z) - 1, :2] if len(inside[int(w)]) >= least}
+    return {frozenset(inside[v]) for v in alive}
+
+
+@pytest.mark.parametrize("least", [1, 3, 20])
+@pytest.mark.parametrize("method", ["average", "single"])
+def test_a_linkage_is_cut_into_branches(least, method):
     rng = np.random.default_rng(0)
     points = rng.standard_normal((160, 3))
-    Z = linkage(points, "average")
-    tree = linkage_tree(Z, GENES, clusters=(8, 2, 4), min_size=3)
+    Z = linkage(points, method)
+    tree = linkage_tree(Z, GENES, clusters=(8, 2, 4), min_size=least)
     nodes = [frozenset(tree.member[a:b].tolist()) for a, b in itertools.pairwise(tree.offset)]
-    expected = {
-        frozenset(np.flatnonzero(labels == c).tolist())
-        for labels in (fcluster(Z, k, "maxclust") for k in (2, 4, 8))
-        for c in np.unique(labels)
-    }
     assert len(nodes) == len(set(nodes))
-    assert set(nodes) == {node for node in expected if len(node) >= 3}
+    assert set(nodes) == set().union(*(branches(Z, count, least) for count in (2, 4, 8)))
     for node, parent in zip(nodes, tree.parent, strict=True):
         containing = [other for other in nodes if other > node]
         assert (nodes[parent] if parent >= 0 else None) == (min(containing, key=len) if containing else None)
+
+
+def test_branches_of_single_genes_are_the_clusters_of_one_height():
+    Z = linkage(np.random.default_rng(1).standard_normal((160, 3)), "average")
+    for count, labels in zip((2, 5, 160), branch_levels(Z, [160, 2, 5], min_size=1), strict=True):
+        expected = fcluster(Z, count, "maxclust")
+        assert len(set(zip(labels.tolist(), expected.tolist(), strict=True))) == count
+
+
+def test_one_height_cuts_single_genes_off_where_branches_are_modules():
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(c, 0.3, (40, 2)) for c in ((0, 0), (6, 0), (0, 6))])
+    far = np.concatenate([points, [[60, 60], [90, 0], [0, 90]]])
+    Z = linkage(far, "average")
+    assert sorted(np.bincount(fcluster(Z, 3, "maxclust"))[1:])[:2] == [1, 2]
+    (labels,) = branch_levels(Z, [3], min_size=20)
+    assert [set(labels[i : i + 40].tolist()) for i in (0, 40, 80)] in [
+        [{a}, {b}, {c}] for a, b, c in itertools.permutations(range(3))
+    ]
+    assert labels[120:].tolist() == [-1, -1, -1]
+
+
+def test_a_linkage_is_cut_at_several_heights():
+    Z = linkage(np.random.default_rng(0).standard_normal((160, 3)), "average")
     heights = Z[[-2, -6], 2] * 1.000001
     assert len(linkage_tree(Z, GENES, heights=heights, min_size=1)) == len(
         {frozenset(np.flatnonzero(fcluster(Z, h, "distance") == c)) for h in heights for c in range(1, 7)}
         - {frozenset()}
     )
+
+
+def test_genes_of_no_cluster_count_against_a_tree():
+    sets, pairs = planted()
+    # the first half of each cluster alone
+    half = np.arange(160) % 20 < 10
+    found = dasknmf.hierarchy_score(
+        level_tree(np.where(half, LEVELS, -1), GENES), sets, pairs, permutations=1
+    )
+    assert found["set_similarity"].values.tolist() == [0.5] * len(sets)
+
+
+def test_exchanged_clusters_keep_modules_and_lose_nesting():
+    sets, pairs = planted()
+    right = level_tree(LEVELS, GENES)
+    # modules are what they were, but those of a half are not under it
+    order = np.random.default_rng(0).permutation(8)
+    wrong = level_tree(np.array([order // 4, order // 2, order])[:, LEVELS[2]], GENES)
+    for tree, at_most in ((right, 0.01), (wrong, 1.0)):
+        found = dasknmf.hierarchy_score(tree, sets, pairs, permutations=99, null="clusters")
+        by_null = found["by_null"]
+        # eight innermost sets of fourteen are recovered whatever is above them
+        assert (by_null.sel(measure="set_similarity") >= 8 / 14).all()
+        assert found["p"].sel(measure="pairs_follow") <= at_most
+        assert found["null_mean"].sel(measure="pairs_follow") < 0.5
+    assert found["p"].sel(measure="pairs_follow") > 0.05
+
+
+def test_exchanged_clusters_are_what_a_tree_of_random_nesting_gives():
+    sets, pairs = planted()
+    p = []
+    for seed in range(40):
+        order = np.random.default_rng(seed).permutation(8)
+        tree = level_tree(np.array([order // 4, order // 2, order])[:, LEVELS[2]], GENES)
+        found = dasknmf.hierarchy_score(tree, sets, pairs, permutations=39, null="clusters", seed=seed)
+        p.append(float(found["p"].sel(measure="pairs_agree")))
+    assert np.mean(np.array(p) <= 0.05) <= 0.15
+
+
+def test_an_exchange_moves_whole_clusters_within_a_depth():
+    sets, pairs = planted()
+    # an uneven tree: one half is not split, and has genes of its own beside its part
+    levels = np.array([LEVELS[0], np.where((LEVELS[0] == 1) & (LEVELS[1] == 3), -1, LEVELS[1])])
+    tree = level_tree(levels, GENES)
+    matched = matched_sets(tree, as_gene_sets(sets), as_hierarchy(pairs), min_size=5, max_size=200)
+    draw, rng = matched.exchanges(), np.random.default_rng(0)
+    for _ in range(20):
+        moved = matched.clusters[draw(rng)]
+        # genes of one cluster stay together, and the shape is as it was
+        for before, after in ((matched.clusters, moved), (moved, matched.clusters)):
+            kinds = {}
+            for a, b in zip(map(bytes, before), map(bytes, after), strict=True):
+                assert kinds.setdefault(a, b) == b
+        assert (moved[120:] == matched.clusters[120:]).all()
+        assert sorted(moved.sum(axis=0)) == sorted(matched.clusters.sum(axis=0))
+
+
+def test_overlapping_clusters_have_no_places_to_exchange():
+    sets, pairs = planted()
+    tree = Tree([-1, -1], [0, 80, 160], np.concatenate([np.arange(80), np.arange(40, 120)]), GENES)
+    with pytest.raises(InputError, match="a gene is in several clusters"):
+        dasknmf.hierarchy_score(tree, sets, pairs, null="clusters")
+
+
+def test_pairs_are_possible_where_sizes_are_near_enough():
+    sets, pairs = planted()
+    # nodes of 160 and 10 genes: sets of 80 are like the first, no set of 20 or 40 at 0.6 like the second
+    tree = level_tree([np.zeros(160, dtype=int), np.where(np.arange(160) < 10, 0, -1)], GENES)
+    found = dasknmf.hierarchy_score(tree, sets, pairs, permutations=1, min_similarity=0.5)
+    assert found.attrs["pairs_possible"] == 0
+    found = dasknmf.hierarchy_score(tree, sets, pairs, permutations=1, min_similarity=0.25)
+    # 40 in 160 above and 10 in 20 below, and 80 in 160 above and 10 in 40 below
+    assert found.attrs["pairs_possible"] == 1
+    found = dasknmf.hierarchy_score(tree, sets, pairs, permutations=1, min_similarity=0.4)
+    assert not found["pair_possible"].any()
+    own = dasknmf.hierarchy_score(level_tree(LEVELS, GENES), sets, pairs, permutations=1, min_similarity=1)
+    assert own["pair_possible"].all()
 
 
 def test_factors_of_nested_modules_are_linked_as_they_are_nested():
@@ -251,6 +374,8 @@ def test_names_that_do_not_meet_are_refused_with_examples():
         dasknmf.hierarchy_score(level_tree(LEVELS, [f"x{i}" for i in range(160)]), sets, pairs)
     with pytest.raises(InputError, match="0 sets have 300 to 2000 genes"):
         dasknmf.hierarchy_score(tree, sets, pairs, min_size=300)
+    with pytest.raises(InputError, match="null='weights'"):
+        dasknmf.hierarchy_score(tree, sets, pairs, null="weights")
     with pytest.raises(InputError, match="permutations=0"):
         dasknmf.hierarchy_score(tree, sets, pairs, permutations=0)
 
