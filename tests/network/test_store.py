@@ -13,10 +13,10 @@ import zarr
 import dasknmf
 from dasknmf.errors import FormatError, InputError
 from dasknmf.network.header import ATTRIBUTE
-from dasknmf.sealed_group import SEAL
 from dasknmf.network.opened import MOST_OPEN, _opened, forget_opened, opened
 from dasknmf.network.tiles import Grid
 from dasknmf.network.writer import create_network
+from dasknmf.sealed_group import SEAL
 
 GENES = [f"gene{k}" for k in range(11)]
 
