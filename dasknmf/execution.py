@@ -20,7 +20,7 @@ class Execution:
 
     ``keep_checkpoint`` leaves the last checkpoint to a caller who first saves the result; ``keep_sketch`` uses, and
     leaves, the sketch of a store beside it. ``patience`` is how many seconds a run waits for a worker, or for a cluster
-    that was lost to come back.
+    that was lost to come back. ``performance_report`` names a file for Dask's own report of the run.
     """
 
     scheduler: Any = None
@@ -35,6 +35,7 @@ class Execution:
     keep_checkpoint: bool = False
     keep_sketch: bool = True
     patience: float = 600.0
+    performance_report: str | None = None
 
 
 def take_execution(options: dict[str, Any], execution: Execution | None) -> Execution:

@@ -16,6 +16,7 @@ from dasknmf.cli.shared import (
     json_option,
     memory_limit_option,
     patience_option,
+    performance_report_option,
     scheduler_option,
     storage_of,
     workers_option,
@@ -103,6 +104,7 @@ def _fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @workers_option
 @memory_limit_option
 @patience_option
+@performance_report_option
 @click.option("--checkpoint", help="Checkpoint file.  [default: beside the output]")
 @click.option(
     "--checkpoint-seconds", type=float, default=60.0, show_default=True, help="Seconds between checkpoints."
@@ -173,6 +175,7 @@ _RUNNING = (
     "checkpoint_iterations",
     "resume",
     "patience",
+    "performance_report",
 )
 
 

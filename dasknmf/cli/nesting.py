@@ -15,6 +15,7 @@ from dasknmf.cli.shared import (
     json_option,
     memory_limit_option,
     patience_option,
+    performance_report_option,
     require_folders,
     run_and_save,
     scheduler_option,
@@ -92,6 +93,7 @@ class Similarity(click.ParamType):  # type: ignore[type-arg, unused-ignore] # ge
 @workers_option
 @memory_limit_option
 @patience_option
+@performance_report_option
 @click.option("--checkpoint", help="Folder of the checkpoint.  [default: beside the output]")
 @click.option("--resume", is_flag=True, help="Do not do again what the checkpoint has.")
 @force_option
@@ -119,7 +121,7 @@ def nest(
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
     require_folders(table, figure)
-    running = {name: options.pop(name) for name in RUNNING}
+    running = {name: options.pop(name) for name in (*RUNNING, "performance_report")}
     ranks: Any = n_components[0] if len(n_components) == 1 else n_components
     zooming = ("membership", "null", "nulls")
     of_zoom = {name: value for name in zooming if (value := options.pop(name)) is not None}

@@ -134,6 +134,11 @@ _WHERE = (
 )
 workers_option = click.option("--workers", type=int, help="Threads, worker processes, jobs or pods.")
 memory_limit_option = click.option("--memory-limit", help="Of each process, such as 4GiB.")
+performance_report_option = click.option(
+    "--performance-report",
+    metavar="FILE",
+    help="Keep Dask's own report of a run on a cluster: one HTML file.",
+)
 patience_option = click.option(
     "--patience",
     type=click.FloatRange(min=0),

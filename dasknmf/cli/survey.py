@@ -16,6 +16,7 @@ from dasknmf.cli.shared import (
     json_option,
     memory_limit_option,
     patience_option,
+    performance_report_option,
     require_folders,
     run_and_save,
     scheduler_option,
@@ -97,6 +98,7 @@ from dasknmf.errors import MissingDependencyError
 @workers_option
 @memory_limit_option
 @patience_option
+@performance_report_option
 @click.option("--checkpoint", help="Folder of the checkpoint.  [default: beside the output]")
 @click.option("--resume", is_flag=True, help="Do not fit again what the checkpoint has.")
 @force_option
@@ -124,7 +126,7 @@ def survey(
     storage = storage_of(context)
     require_free(output, overwrite=force, storage_options=storage)
     require_folders(figure, table)
-    running = {name: options.pop(name) for name in RUNNING}
+    running = {name: options.pop(name) for name in (*RUNNING, "performance_report")}
     found = run_and_save(
         context,
         lambda execution: run(network, n_components, execution=execution, **options),

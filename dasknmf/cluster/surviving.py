@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dasknmf.cluster.opening import executor_for
+from dasknmf.cluster.reporting import reported
 from dasknmf.engine.cache import forget
 from dasknmf.engine.dask_executor import Distributed
 from dasknmf.engine.watching import address_of, ticking
@@ -188,6 +189,7 @@ class Place:
             executor.listener, executor.patience = self.execution.progress, self.execution.patience
             executor.parts = parts
         try:
+            stack.enter_context(reported(executor, self.execution.performance_report))
             yield executor
         except (LostClusterError, KilledWorkerError):
             with suppress(Exception), _quiet("distributed.utils", "distributed.client"):
