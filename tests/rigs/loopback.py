@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: ``dask`` with these arguments, which ends with all it started when the process that holds its stdin does, however
+#: that ends: a test that is killed leaves nothing behind.
+TIED = """
+import os, runpy, signal, sys, threading
+
+def end():
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+threading.Thread(target=end, daemon=True).start()
+runpy.run_module("dask", run_name="__main__", alter_sys=True)
+"""
+
+
 def free_port() -> int:
     """Return a port of loopback that nobody listens on."""
     with socket.socket() as taken:
@@ -83,7 +97,8 @@ class Processes:
         log = self.folder / f"{command[0]}-{len(self._started)}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *command],
+                [sys.executable, "-c", TIED, *command],
+                stdin=subprocess.PIPE,
                 cwd=self.folder,
                 env={**os.environ, **self.settings},
                 stdout=out,
