@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ from tests.rigs.namespaces import Host, hosts, missing
 from tests.rigs.sessions import LOOK, Rig, Started, children, command_of, cpu_ticks, kill, rig, state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 pytestmark = [
@@ -200,7 +200,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbe
         stamps = checkpoints(folder)
         found = Undisturbed(own, network, folder, (stamps[-1] - stamps[0]).total_seconds())
         yield found
-    print(table(found))
+    if found.stalls:
+        print(table(found))
 
 
 def checkpoints(folder: Path) -> list[datetime]:
@@ -280,8 +281,13 @@ FAULTS: dict[str, Callable[[Cluster, Started], None]] = {
     "link of a worker cut for good": cut_for_good,
     "worker frozen": freeze,
 }
-#: They take half a minute and more each.
-SLOW = ("link of a worker cut for good", "worker frozen")
+#: They take half a minute and more each, or show what another shows in short.
+SLOW = (
+    "link of a worker cut for good",
+    "worker frozen",
+    "every worker killed, new ones after 10 s",
+    "nest",
+)
 
 
 #: Commands that keep what is done part by part, and what happens to them after the first part.
@@ -291,15 +297,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=pytest.mark.skipif(name in SLOW and not LONG, reason="only with DASKNMF_PROOFS=long")
-        )
-        for name in FAULTS
-    ],
-)
+def quick(names: Iterable[str]) -> list[Any]:
+    """Return cases, of which the slow ones are skipped in the quick form."""
+    skip = pytest.mark.skipif(not LONG, reason="only with DASKNMF_PROOFS=long")
+    return [pytest.param(name, marks=[skip] if name in SLOW else []) for name in names]
+
+
+@pytest.mark.parametrize("name", quick(FAULTS))
 def test_a_run_ends_in_the_same_bits(name: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
     own, command = undisturbed.own, ["fit", str(undisturbed.network), *FIT, "-o", "fit.zarr"]
     own.repair()
@@ -322,7 +326,7 @@ def left_in(folder: Path) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", quick(OTHERS))
 def test_other_analyses_end_in_the_same_bits(name: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
     own, (words, fault) = undisturbed.own, OTHERS[name]
     command = [name, str(undisturbed.network), *words.split()]
