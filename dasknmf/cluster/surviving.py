@@ -111,8 +111,9 @@ def _done(work: Callable[[Executor], T], executor: Executor) -> T:
     """Do the work, and give back the memory of the processes that ran tasks when it is over."""
     try:
         return work(executor)
-    except LostClusterError:
-        executor = None  # type: ignore[assignment] # there is nobody to ask
+    except ClusterError as error:
+        if not isinstance(error, KilledWorkerError):
+            executor = None  # type: ignore[assignment] # there is nobody to ask
         raise
     finally:
         if executor is not None:
