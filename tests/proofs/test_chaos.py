@@ -10,9 +10,7 @@ import os
 import re
 import shutil
 import time
-from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ from dasknmf.errors import FormatError
 from tests.conftest import planted
 from tests.rigs.bits import difference, read
 from tests.rigs.commands import Command
-from tests.rigs.kill_plan import STAGES, Round, plan
+from tests.rigs.kill_plan import STAGES, Round, Tally, plan
 from tests.rigs.loopback_cluster import LoopbackCluster
 from tests.rigs.sessions import LOOK, Rig, children, command_of, rig
 
@@ -37,27 +35,6 @@ SEED = int(os.environ.get("DASKNMF_CHAOS_SEED", "0"))
 BOUND = 180.0
 #: Seconds in which the children of a process that was killed must have gone.
 ORPHANED = 30.0
-
-
-@dataclass
-class Tally:
-    """What came of all rounds; a line each of what must not be."""
-
-    kills: Counter[str] = field(default_factory=Counter)
-    refused: int = 0
-    lost: list[str] = field(default_factory=list)
-    half: list[str] = field(default_factory=list)
-    differ: list[str] = field(default_factory=list)
-    orphans: list[str] = field(default_factory=list)
-    litter: list[str] = field(default_factory=list)
-    unclear: list[str] = field(default_factory=list)
-    #: Runs that a loss in the cluster ended, so that they had to be resumed.
-    ended: list[str] = field(default_factory=list)
-
-    @property
-    def wrong(self) -> dict[str, list[str]]:
-        names = ("lost", "half", "differ", "orphans", "litter", "unclear", "ended")
-        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 class Chaos:

@@ -1,9 +1,10 @@
-"""What is killed, in which command and when: a plan that a seed decides."""
+"""What is killed, in which command and when: a plan that a seed decides, and a tally of what came of it."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -103,3 +104,24 @@ def plan(seed: int) -> Iterator[Round]:
             for _ in range(1 + (victim == "client" and draw.random() < 1 / 3))
         )
         yield Round(victim, chosen, where, moments, draw.randrange(2))
+
+
+@dataclass
+class Tally:
+    """What came of all rounds; a line each of what must not be."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    lost: list[str] = field(default_factory=list)
+    half: list[str] = field(default_factory=list)
+    differ: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    litter: list[str] = field(default_factory=list)
+    unclear: list[str] = field(default_factory=list)
+    #: Runs that a loss in the cluster ended, so that they had to be resumed.
+    ended: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> dict[str, list[str]]:
+        names = ("lost", "half", "differ", "orphans", "litter", "unclear", "ended")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
