@@ -13,11 +13,10 @@ import signal
 import statistics
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,11 +24,12 @@ import pytest
 import dasknmf
 from tests.conftest import planted
 from tests.rigs.bits import difference, read
-from tests.rigs.namespaces import Host, hosts, missing
-from tests.rigs.sessions import LOOK, Rig, Started, children, command_of, cpu_ticks, kill, rig, state
+from tests.rigs.hosted_cluster import BOUND, SETTINGS, WORKERS, Cluster, cluster
+from tests.rigs.namespaces import missing
+from tests.rigs.sessions import LOOK, Started, kill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 pytestmark = [
@@ -37,144 +37,12 @@ pytestmark = [
     pytest.mark.skipif(bool(why := missing()), reason=why or "hosts can be made here"),
 ]
 LONG = os.environ.get("DASKNMF_PROOFS") == "long"
-#: Seconds after which a run that has not ended never will.
-BOUND = 240.0
-#: As deploy/ has them.
-SETTINGS = {
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "20s",
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "30s",
-    "DASK_DISTRIBUTED__COMM__RETRY__COUNT": "3",
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "60s",
-    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "5",
-    "OMP_NUM_THREADS": "1",
-}
-WORKERS = ("worker1", "worker2", "worker3")
 #: A run of 30 iterations, with a checkpoint every five.
 ITERATIONS = 30
 FIT = [
     *("--exact", "--init", "random", "--seed", "3", "-k", "8", "--no-bound"),
     *("--max-iter", str(ITERATIONS), "--tol", "0", "--tol-objective", "0", "--checkpoint-iterations", "5"),
 ]
-
-
-#: Waits until the scheduler knows so many workers, those that are lost no longer among them.
-COUNTED = """
-import sys, time
-from distributed import Client
-client = Client(sys.argv[1], timeout=60)
-while len(client.scheduler_info(n_workers=-1)["workers"]) != int(sys.argv[2]):
-    time.sleep(0.1)
-"""
-
-
-@dataclass
-class Cluster:
-    """A scheduler and workers on hosts, as an operator starts them."""
-
-    rig: Rig
-    hosts: dict[str, Host]
-    folder: Path
-    scheduler: Started
-    workers: dict[str, Started] = field(default_factory=dict)
-    #: Workers that are started again when they end, as Kubernetes would.
-    tended: set[str] = field(default_factory=set)
-    #: Workers whose link is away.
-    cut: set[str] = field(default_factory=set)
-
-    @property
-    def address(self) -> str:
-        return f"tcp://{self.hosts['scheduler'].address}:8786"
-
-    def start_scheduler(self) -> None:
-        self.scheduler = start_scheduler(self.hosts["scheduler"], self.folder)
-
-    def start_worker(self, name: str) -> None:
-        host = self.hosts[name]
-        command = ["worker", self.address, "--host", host.address, "--nthreads", "1", "--no-dashboard"]
-        scratch = ["--memory-limit", "2GB", "--local-directory", str(self.folder / name)]
-        self.workers[name] = host.run(
-            dask(*command, *scratch), log=self.folder / f"{name}.log", environment=SETTINGS
-        )
-
-    def of_nanny(self, name: str) -> int:
-        """Return the number of the process that works, a child of the nanny that was started."""
-        found = [pid for pid in children(self.workers[name].pid) if "spawn_main" in command_of(pid)]
-        assert len(found) == 1, [command_of(pid) for pid in found]
-        return found[0]
-
-    def repair(self) -> None:
-        """Restore links, and replace what has ended or is stopped."""
-        self.tended.clear()
-        if not self.scheduler.alive:
-            self.start_scheduler()
-        new = []
-        for name, worker in self.workers.items():
-            self.hosts[name].restore()
-            if (
-                worker.alive
-                and all(state(pid) != "T" for pid in children(worker.pid))
-                and name not in self.cut
-            ):
-                continue
-            worker.end()
-            self.start_worker(name)
-            new.append(name)
-        self.cut.clear()
-        self.wait_for(new)
-        counted = self.hosts["client"].run(
-            [sys.executable, "-c", COUNTED, self.address, str(len(WORKERS))],
-            log=self.folder / "counted.log",
-            environment=SETTINGS,
-        )
-        assert counted.wait(seconds=BOUND) == 0, counted.text()
-
-    def wait_for(self, names: Sequence[str]) -> None:
-        """Wait until workers have found the scheduler."""
-        for name in names:
-            self.workers[name].wait_for("Starting established connection", seconds=90)
-
-    def busiest(self) -> str:
-        """Return the worker that works most at this moment: the others may have nothing to lose."""
-        pids = {name: self.of_nanny(name) for name in WORKERS}
-        before = {name: cpu_ticks(pid) for name, pid in pids.items()}
-        time.sleep(0.5)
-        return max(WORKERS, key=lambda name: cpu_ticks(pids[name]) - before[name])
-
-    def client(self, folder: Path, *arguments: str) -> Started:
-        """Start a `dasknmf` command on the host of the client."""
-        command = [sys.executable, "-m", "dasknmf", *arguments, "--scheduler", self.address]
-        return self.hosts["client"].run(command, log=folder / "client.log", environment=SETTINGS, cwd=folder)
-
-    def ended(self, client: Started) -> int:
-        """Wait for the end of a command, starting workers again meanwhile that have ended and are tended."""
-        until = time.monotonic() + BOUND
-        while client.alive:
-            assert time.monotonic() < until, f"the run hangs:\n{client.text()[-4000:]}"
-            for name in self.tended:
-                if not self.workers[name].alive:
-                    self.start_worker(name)
-            time.sleep(LOOK)
-        return client.wait(seconds=1)
-
-
-def dask(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "dask", *arguments]
-
-
-def start_scheduler(host: Host, folder: Path) -> Started:
-    command = dask("scheduler", "--host", host.address, "--port", "8786", "--no-dashboard")
-    return host.run(command, log=folder / "scheduler.log", environment=SETTINGS)
-
-
-@contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
-    """Give a cluster of which every process and host is gone at the end."""
-    with rig() as own, hosts(["scheduler", *WORKERS, "client"], own) as made:
-        found = Cluster(own, made, folder, start_scheduler(made["scheduler"], folder))
-        for name in WORKERS:
-            found.start_worker(name)
-        found.wait_for(WORKERS)
-        yield found
 
 
 @dataclass
@@ -200,7 +68,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Undisturbe
         stamps = checkpoints(folder)
         found = Undisturbed(own, network, folder, (stamps[-1] - stamps[0]).total_seconds())
         yield found
-    print(table(found))
+    if found.stalls:
+        print(table(found))
 
 
 def checkpoints(folder: Path) -> list[datetime]:
@@ -280,8 +149,13 @@ FAULTS: dict[str, Callable[[Cluster, Started], None]] = {
     "link of a worker cut for good": cut_for_good,
     "worker frozen": freeze,
 }
-#: They take half a minute and more each.
-SLOW = ("link of a worker cut for good", "worker frozen")
+#: They take half a minute and more each, or show what another shows in short.
+SLOW = (
+    "link of a worker cut for good",
+    "worker frozen",
+    "every worker killed, new ones after 10 s",
+    "nest",
+)
 
 
 #: Commands that keep what is done part by part, and what happens to them after the first part.
@@ -291,15 +165,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=pytest.mark.skipif(name in SLOW and not LONG, reason="only with DASKNMF_PROOFS=long")
-        )
-        for name in FAULTS
-    ],
-)
+def quick(names: Iterable[str]) -> list[Any]:
+    """Return cases, of which the slow ones are skipped in the quick form."""
+    skip = pytest.mark.skipif(not LONG, reason="only with DASKNMF_PROOFS=long")
+    return [pytest.param(name, marks=[skip] if name in SLOW else []) for name in names]
+
+
+@pytest.mark.parametrize("name", quick(FAULTS))
 def test_a_run_ends_in_the_same_bits(name: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
     own, command = undisturbed.own, ["fit", str(undisturbed.network), *FIT, "-o", "fit.zarr"]
     own.repair()
@@ -322,7 +194,7 @@ def left_in(folder: Path) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", quick(OTHERS))
 def test_other_analyses_end_in_the_same_bits(name: str, tmp_path: Path, undisturbed: Undisturbed) -> None:
     own, (words, fault) = undisturbed.own, OTHERS[name]
     command = [name, str(undisturbed.network), *words.split()]
