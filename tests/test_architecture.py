@@ -20,7 +20,7 @@ FLOORS = [
     {"storage"},
     {"whole_file"},
     {"network"},
-    {"generated"},
+    {"generated", "sizing"},
     {"engine"},
     {"cluster"},
     {"solvers"},
