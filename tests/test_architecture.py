@@ -22,7 +22,7 @@ FLOORS = [
     {"whole_file", "lock", "sealed_group"},
     {"pointer"},
     {"network"},
-    {"generated"},
+    {"generated", "sizing"},
     {"engine"},
     {"cluster"},
     {"solvers"},

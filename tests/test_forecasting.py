@@ -16,8 +16,9 @@ import dasknmf
 from dasknmf.cli import commands
 from dasknmf.errors import InputError
 from dasknmf.events import RunStarted
-from dasknmf.forecasting import Rates, Size, forecast
+from dasknmf.forecasting import Rates, forecast
 from dasknmf.options import RunOptions
+from dasknmf.sizing import Size
 from tests.conftest import planted
 
 if TYPE_CHECKING:

@@ -81,8 +81,8 @@ def plan(
 def _size(
     context: click.Context, network: str | None, genes: int | None, edges: int | None, density: float | None
 ) -> Any:
-    from dasknmf.forecasting import Size
     from dasknmf.network.store import open_network
+    from dasknmf.sizing import Size
 
     given = [
         name for name, value in (("--genes", genes), ("--edges", edges), ("--density", density)) if value
