@@ -131,3 +131,13 @@ def test_a_failed_save_leaves_nothing_and_keeps_the_old(
     monkeypatch.undo()
     assert [path.name for path in tmp_path.iterdir()] == ["fit.zarr"]
     assert dasknmf.load(place).identical(fit)
+
+
+def test_a_result_with_nothing_in_a_variable_comes_back(fit: xr.Dataset, tmp_path: Path) -> None:
+    names = xr.Variable("none", np.array([], dtype=object))
+    unsigned = ("some", np.copysign(np.array([np.nan, np.nan]), -1))
+    truths = ("some", np.array([True, False]))
+    dasknmf.save(fit.assign(names=names, truths=truths, lost=unsigned), tmp_path / "fit.zarr")
+    loaded = dasknmf.load(tmp_path / "fit.zarr")
+    assert loaded["names"].size == 0
+    assert loaded["truths"].dtype == bool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -229,7 +230,9 @@ def by_others(kind: str, place: Path, scratch: Path) -> list[Any]:
         if name == "sets":
             return [references.gene_sets(data)]
         if name == "hierarchy":
-            rows = [line.split("\t") for line in data.decode("utf-8-sig").splitlines() if line.strip()]
+            rows = [
+                line.split("\t") for line in re.split("\r\n|\r|\n", data.decode("utf-8-sig")) if line.strip()
+            ]
             return [list(dict.fromkeys((a.strip(), b.strip()) for a, b, *_ in rows))]
         if name == "config":
             import yaml

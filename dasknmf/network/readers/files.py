@@ -142,7 +142,8 @@ class InputFile:
 
     def damaged(self, error: BaseException | str) -> InputError:
         """Return the error of a file that is cut or damaged."""
-        said = str(error) or type(error).__name__
+        # libraries quote bytes at any length
+        said = " ".join(str(error).split())[:200] or type(error).__name__
         return InputError(
             f"{self.where} is truncated or damaged ({said}); copy or download it again and compare checksums"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,8 @@ def _explain(file: InputFile, banner: Banner, names: list[str]) -> None:
         try:
             right = len(fields) == len(names)
             for name, field in zip(names, fields, strict=False):
-                right = right and np.isfinite(float(field) if name == "weight" else int(field))
+                fits = math.isfinite(float(field)) if name == "weight" else abs(int(field)) < 2**63
+                right = right and fits
         except ValueError:
             right = False
         if not right:
