@@ -69,8 +69,8 @@ def factorize_core(
 
     Loadings of the next level are L M, sums of those of this one, so that a level can miss the least error of its rank
     although this one does not: where NMF is not unique, sums of one best L need not hold the best loadings of fewer
-    factors. Neither starts nor iterations help: of a Soules matrix of 1,024 genes (8, 4, 2 and 1 factors, 3 restarts)
-    the worst level keeps 1 - 7.609e-3 of what is possible with 4 random starts of at most 200 alternations, and with 30
+    factors. Neither starts nor iterations help: of a Soules matrix of 1,024 genes (8, 4, 2, 1 factors, 3 restarts) the
+    worst level keeps 1 - 7.609e-3 of what is possible with 4 random starts of at most 200 alternations, and with 30
     starts of 2,000 that settle at 1e-12. ``relational``, of which the loadings are free again, is within 2e-4 there.
     """
     values, vectors = np.linalg.eigh(core)
