@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import dasknmf
+from dasknmf.cluster.timeouts import SETTINGS
 from dasknmf.errors import ClusterError, KilledWorkerError
 from dasknmf.events import ClusterLost, GroupsCut, IterationEnded, Waiting
 from dasknmf.progress import describe
@@ -169,7 +170,7 @@ def test_a_frozen_worker_of_a_local_cluster(
     import psutil
 
     if not LONG:
-        monkeypatch.setattr("dasknmf.cluster.opening.FROZEN", "6s")
+        monkeypatch.setitem(SETTINGS, "distributed.scheduler.worker-ttl", "6s")
 
     def fault() -> None:
         # the processes of workers are children of this one; the others are those that track its resources
