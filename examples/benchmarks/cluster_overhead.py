@@ -73,7 +73,6 @@ def fits(*, store: str, k: int, iterations: int, repetitions: int) -> dict[str, 
                     max_iter=iterations,
                     scheduler=scheduler,
                     workers=workers,
-                    keep_sketch=False,
                     **EXACT,
                 )
                 if repetition:  # the first compiles
