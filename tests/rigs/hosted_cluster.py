@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which a run that has not ended never will.
 BOUND = 240.0
-#: Those to recommend. Not distributed.comm.retry.count: with 3, workers that fetch from one whose link is cut for good try
-#: for four times the 30 s of a connection, and a run stalled for 114 s instead of 21.
+#: Those to recommend. Not distributed.comm.retry.count: with 3, workers that fetch from one whose link is cut for good
+#: try for four times the 30 s of a connection, and a run stalled for 114 s instead of 21.
 SETTINGS = {
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "20s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "30s",
