@@ -13,6 +13,7 @@ import dasknmf
 from dasknmf.engine.executor import Threads
 from dasknmf.engine.sweep import Sweep
 from dasknmf.events import IterationEnded
+from dasknmf.network.opened import forget_opened
 from dasknmf.parts import KeptParts
 from dasknmf.progress import silent
 from dasknmf.sketching import sketches_for, vectors_of
@@ -120,6 +121,8 @@ def sketch_of(network: Path) -> Any:
 
 def open_store(kind: str, place: Path, beside: Path) -> Any:
     """Open a store by its public function; return all that it says. Unmutated stores are in ``beside``."""
+    # a process checks a tile once; here another network is at the same place each time
+    forget_opened()
     if kind in NETWORKS:
         network = dasknmf.open_network(place)
         header = asdict(network.header)
