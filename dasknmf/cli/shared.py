@@ -57,6 +57,8 @@ def _as_typed(context: click.Context, path: str, name: str, value: Any) -> Any:
         If nobody could type it.
     """
     option = next(parameter for parameter in context.command.params if parameter.name == name)
+    if isinstance(option.type, Where) and isinstance(value, (str, dict)):
+        return value
     several = option.multiple or option.nargs != 1 or isinstance(option.type, (Names, Numbers))
     values = value if isinstance(value, list) and several else [value]
     for one in values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,14 +69,14 @@ def listener_of(context: click.Context) -> Iterator[Listener]:
     from dasknmf.progress import also_telling, progress_listener
 
     obj = context.obj
-    with progress_listener(quiet=obj["quiet"], lines=obj["log_format"] == "json") as listener:
-        if obj["metrics"] is None:
-            yield listener
-            return
-        from dasknmf.observing.metrics import exported
+    with ExitStack() as stack:
+        if obj["metrics"] is not None:
+            from dasknmf.observing.metrics import exported
 
-        with exported(obj["metrics"], insecure=obj["insecure_metrics"]) as metrics, also_telling(metrics):
-            yield listener
+            metrics = stack.enter_context(exported(obj["metrics"], insecure=obj["insecure_metrics"]))
+            # first, for a quiet command listens to nothing where nobody else does
+            stack.enter_context(also_telling(metrics))
+        yield stack.enter_context(progress_listener(quiet=obj["quiet"], lines=obj["log_format"] == "json"))
 
 
 def say_error(text: str, log_format: str) -> None:
