@@ -81,6 +81,7 @@ def plain_chunks(location: Location, name: str, dtype: np.dtype[Any], side: int)
         codecs = [(codec["name"], codec.get("configuration") or {}) for codec in about["codecs"]]
         sides = about["chunk_grid"]["configuration"]["chunk_shape"]
         keys = about["chunk_key_encoding"]
+        named = keys.get("name"), (keys.get("configuration") or {}).get("separator", "/")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # the way through zarr says what is wrong
     # numbers of one byte have no order
@@ -89,7 +90,6 @@ def plain_chunks(location: Location, name: str, dtype: np.dtype[Any], side: int)
         codecs == [("bytes", order), ("crc32c", {})]
         and about.get("data_type") == dtype.name
         and sides == [side, side]
-        and keys.get("name") == "default"
-        and (keys.get("configuration") or {}).get("separator", "/") == "/"
+        and named == ("default", "/")
     )
     return PlainChunks(folder, side, dtype) if plain else None
