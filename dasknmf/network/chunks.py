@@ -116,6 +116,7 @@ def plain_chunks(
         codecs = [(codec["name"], codec.get("configuration") or {}) for codec in about["codecs"]]
         sides = about["chunk_grid"]["configuration"]["chunk_shape"]
         keys = about["chunk_key_encoding"]
+        named = keys.get("name"), (keys.get("configuration") or {}).get("separator", "/")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # the way through zarr says what is wrong
     # numbers of one byte have no order
@@ -124,7 +125,6 @@ def plain_chunks(
         codecs == [("bytes", order), ("crc32c", {})]
         and about.get("data_type") == dtype.name
         and sides == [side, side]
-        and keys.get("name") == "default"
-        and (keys.get("configuration") or {}).get("separator", "/") == "/"
+        and named == ("default", "/")
     )
     return PlainChunks(folder, side, dtype, storage_options) if plain else None
