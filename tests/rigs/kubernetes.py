@@ -65,6 +65,9 @@ def _selected(item: dict[str, Any], labels: str, fields: str) -> bool:
 class Api(kmock.KubernetesEmulator):
     """Keeps objects, and what kmock leaves out of the API."""
 
+    #: Where pods print.
+    folder: Path
+
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         self.resources.load_bundled()
@@ -80,6 +83,7 @@ class Api(kmock.KubernetesEmulator):
         version = {"major": "1", "minor": "33", "gitVersion": "v1.33.0"}
         self["get /version"] << version
         self["get /version/"] << version
+        self["get", re.compile(r"/api/v1/namespaces/[^/]+/pods/[^/]+/log")] << self._serve_log
 
     async def _handle(self, request: Any) -> Any:
         if request.resource is not None and request.action == kmock.action.CREATE:
@@ -92,6 +96,10 @@ class Api(kmock.KubernetesEmulator):
             request.data.clear()
             request.data.update(kept)
         return await super()._handle(request)
+
+    async def _serve_log(self, request: Any) -> bytes:
+        name = str(request.url.path).split("/")[-2]
+        return (self.folder / f"{name}.log").read_bytes()
 
     async def _serve_list(self, request: Any) -> Any:
         found = await super()._serve_list(request)
@@ -265,6 +273,7 @@ async def serve(folder: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with Api() as api, kmock.Server(api) as server:
+        api.folder = folder
         nodes = Nodes(api, folder)
         config = {
             "apiVersion": "v1",

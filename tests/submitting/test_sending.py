@@ -132,8 +132,10 @@ def test_a_description_from_python_is_kept_beside_the_run_without_what_may_be_se
 
 
 def test_an_unknown_place_is_refused() -> None:
-    with pytest.raises(InputError, match="no runs can be sent to 'kubernetes'; there are local and slurm"):
-        place_of("kubernetes")
+    with pytest.raises(
+        InputError, match="no runs can be sent to 'moon'; there are local, slurm and kubernetes"
+    ):
+        place_of("moon")
 
 
 def test_a_run_of_another_machine_is_neither_cancelled_nor_resumed_here(folder: Path) -> None:
