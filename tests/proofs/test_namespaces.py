@@ -149,20 +149,19 @@ FAULTS: dict[str, Callable[[Cluster, Started], None]] = {
     "link of a worker cut for good": cut_for_good,
     "worker frozen": freeze,
 }
-#: They take half a minute and more each, or show what another shows in short.
-SLOW = (
-    "link of a worker cut for good",
-    "worker frozen",
-    "every worker killed, new ones after 10 s",
-    "nest",
-)
-
-
 #: Commands that keep what is done part by part, and what happens to them after the first part.
 OTHERS = {
     "survey": ("--ranks 4:8 --restarts 3 --max-iter 100", restart_scheduler),
     "nest": ("-k 6,3 --restarts 3", kill_worker),
 }
+#: They take half a minute and more each, or show what another shows in short.
+SLOW = (
+    "link of a worker cut for good",
+    "worker frozen",
+    "every worker killed, new ones after 10 s",
+    RESUMED,
+    *OTHERS,
+)
 
 
 def quick(names: Iterable[str]) -> list[Any]:
