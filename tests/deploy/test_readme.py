@@ -125,5 +125,7 @@ def test_kubectl_has_the_verbs_that_are_used() -> None:
     assert all(re.search(rf"^  {verb} ", told, re.MULTILINE) for verb in verbs)
 
 
-def test_there_is_a_place_for_the_table_of_faults() -> None:
-    assert "<!-- faults:" in README.read_text(encoding="utf-8")
+def test_the_proofs_that_it_names_are_there() -> None:
+    named = set(re.findall(r"`(tests/[a-z_/]+\.py)`", README.read_text(encoding="utf-8")))
+    assert {"tests/proofs/test_namespaces.py", "tests/proofs/test_chaos.py"} <= named
+    assert all((README.parents[1] / name).is_file() for name in named)
