@@ -15,8 +15,8 @@ from dasknmf.engine.generated_sweep import GeneratedSweep
 from dasknmf.engine.sweep import Sweep
 from dasknmf.errors import InputError, offenders
 from dasknmf.generated.network import GeneratedNetwork
+from dasknmf.network.gene_names import check_genes
 from dasknmf.network.store import Network, open_network
-from dasknmf.network.writer import check_genes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,6 +15,7 @@ import numpy as np
 from dasknmf.bounds import check_claim
 from dasknmf.errors import FormatError
 from dasknmf.sealed_group import check_array, damaged, plain_json
+from dasknmf.storage import checked_codecs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -69,6 +70,23 @@ def _checksum(variable: xr.Variable, *, coordinate: bool) -> str:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def codecs_of(result: xr.Dataset) -> dict[str, dict[str, Any]]:
+    """Return the encoding in which each chunk has a checksum."""
+    return {str(name): {"compressors": checked_codecs()} for name in result.variables}
+
+
+def bytes_of(fit: xr.Dataset | xr.DataTree) -> int:
+    """Return the bytes of a result before they are compressed, names as text of eight characters."""
+    import xarray as xr
+
+    nodes = fit.subtree if isinstance(fit, xr.DataTree) else [fit]
+    return sum(
+        values.size * (8 if values.dtype.kind == "O" else values.dtype.itemsize)
+        for node in nodes
+        for values in node.variables.values()
+    )
 
 
 def check_arrays(group: zarr.Group, contents: Any, where: str) -> None:

@@ -12,13 +12,20 @@ import numpy as np
 
 from dasknmf.errors import FormatError, InputError
 from dasknmf.parameters import PARAMETERS
-from dasknmf.result_contents import CONTENTS, REMEDY, check_arrays, compare_contents, contents_of
+from dasknmf.result_contents import (
+    CONTENTS,
+    REMEDY,
+    bytes_of,
+    check_arrays,
+    codecs_of,
+    compare_contents,
+    contents_of,
+)
 from dasknmf.sealed_group import SEAL, check_files, check_seal, damaged, is_of_the_machine, open_group, sealed
 from dasknmf.solvers import solver_of
 from dasknmf.storage import (
     Location,
     StorageOptions,
-    checked_codecs,
     exists,
     open_store,
     publish,
@@ -195,37 +202,20 @@ def save(
 
     options = read_storage_options() if storage_options is None else storage_options
     with (
-        told_where(location, needed=_bytes(fit)),
+        told_where(location, needed=bytes_of(fit)),
         publish(location, overwrite=overwrite, storage_options=options) as place,
     ):
         store = open_store(place, mode="a", storage_options=options)
         options_of_zarr: dict[str, Any] = {"mode": "w", "zarr_format": 3, "consolidated": False}
         if isinstance(fit, xr.DataTree):
-            codecs = {node.path: _codecs(node.to_dataset(inherit=True)) for node in fit.subtree}
+            codecs = {node.path: codecs_of(node.to_dataset(inherit=True)) for node in fit.subtree}
             fit.to_zarr(store, **options_of_zarr, encoding=codecs, write_inherited_coords=True)
         else:
-            fit.to_zarr(store, **options_of_zarr, encoding=_codecs(fit))
+            fit.to_zarr(store, **options_of_zarr, encoding=codecs_of(fit))
         group = zarr.open_group(store, mode="a")
         # last, so that a store written in place is known to be whole
         whole = {**group.attrs, CONTENTS: contents_of(fit), "complete": True}
         group.attrs.update(sealed(whole))
-
-
-def _codecs(result: xr.Dataset) -> dict[str, dict[str, Any]]:
-    """Return the encoding in which each chunk has a checksum."""
-    return {str(name): {"compressors": checked_codecs()} for name in result.variables}
-
-
-def _bytes(fit: xr.Dataset | xr.DataTree) -> int:
-    """Return the bytes of a result before they are compressed, names as text of eight characters."""
-    import xarray as xr
-
-    nodes = fit.subtree if isinstance(fit, xr.DataTree) else [fit]
-    return sum(
-        values.size * (8 if values.dtype.kind == "O" else values.dtype.itemsize)
-        for node in nodes
-        for values in node.variables.values()
-    )
 
 
 def load(location: Location, *, storage_options: StorageOptions | None = None) -> Any:

@@ -14,8 +14,8 @@ from dasknmf.atomic.strips import Strip
 from dasknmf.errors import InputError, offenders
 from dasknmf.generated.network import GeneratedNetwork
 from dasknmf.matrices import ROUNDING
+from dasknmf.network.gene_names import check_genes
 from dasknmf.network.store import Network, open_network
-from dasknmf.network.writer import check_genes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

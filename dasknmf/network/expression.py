@@ -12,8 +12,8 @@ import numpy as np
 from dasknmf.errors import InputError, one_of
 from dasknmf.network.expression_matrix import Table, labels_of, layer_of, open_h5ad, read_array, read_matrix
 from dasknmf.network.expression_text import FEWEST_COLUMNS, SEPARATORS, block_length, is_text, read_text
+from dasknmf.network.gene_names import check_genes
 from dasknmf.network.row_spool import RowSpool
-from dasknmf.network.writer import check_genes
 from dasknmf.storage import is_remote, local_path
 
 if TYPE_CHECKING:

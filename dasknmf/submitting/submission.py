@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import socket
@@ -19,12 +18,13 @@ from dasknmf.submitting.folder import ENDING, Run, find_run, make_run, run_in
 from dasknmf.submitting.holding import holding
 from dasknmf.submitting.place import place_of
 from dasknmf.submitting.printed import pieces_of
+from dasknmf.submitting.sending import sent
 from dasknmf.submitting.state import LIVING, in_directory, state_of
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
-    from dasknmf.cluster import Cluster
 
 #: Seconds between looks at a run that is waited for.
 LOOK = 0.2
@@ -78,7 +78,7 @@ def submit(
     given = command if isinstance(command, Command) else read_command(command)
     given.check()
     folder = Path(run_folder) if run_folder is not None else _folder_of(given.output)
-    place, inside, about, files = _sent(given, cluster, walltime, folder)
+    place, inside, about, files = sent(given, cluster, walltime, folder)
     place_of(place)
     asked = {
         "command": list(given.arguments),
@@ -213,62 +213,6 @@ def logs(run: Run | str, *, follow: bool = False, events: bool = False) -> Itera
 
 def _found(run: Run | str) -> Run:
     return run if isinstance(run, Run) else find_run(run)
-
-
-def _sent(
-    command: Command, cluster: Any, walltime: str | float | None, folder: Path
-) -> tuple[str, list[str], dict[str, Any], dict[str, Any]]:
-    """Return the place, the arguments of the command there, what is written down of the cluster, and in which files."""
-    from dasknmf.cluster import read_cluster
-
-    arguments, files = list(command.arguments), {}
-    if command.cluster is not None and cluster is not None:
-        msg = f"the cluster is given twice, to submit and as {command.cluster!r} to {arguments[0]}; give one"
-        raise InputError(msg)
-    where = command.cluster if cluster is None else cluster
-    described = read_cluster(where, **command.changes)
-    if not isinstance(where, str | os.PathLike):
-        if where is not None:
-            files["cluster.json"] = _written(described)
-        where = "threads" if where is None else str(folder.absolute() / "cluster.json")
-    elif Path(where).is_file():
-        where = str(Path(where).absolute())
-    place = described.kind if described.kind in ("slurm", "kubernetes") else "local"
-    if place == "kubernetes" and command.cluster is not None:
-        msg = (
-            f"the driver is a pod beside its cluster, which it finds by itself; give the cluster to submit: "
-            f"dasknmf submit --cluster {command.cluster} -- {arguments[0]} …"
-        )
-        raise InputError(msg)
-    if cluster is not None and command.resumable and place != "kubernetes":
-        arguments += ["--cluster", str(where)]
-    about = {"kind": described.kind, "given": str(where), "changes": command.changes, "walltime": walltime}
-    return place, arguments, about, files
-
-
-def _written(described: Cluster) -> dict[str, Any]:
-    """Return a description for a file in the folder of the run, where nothing of its text may be a secret."""
-    held = described.as_dict()
-    if "kubernetes" in held or held.get("slurm", {}).get("prologue"):
-        msg = (
-            "a description of a cluster with its own lines or environment, which may hold secrets, is not written into "
-            "the folder of a run; put it in a file, and give its path"
-        )
-        raise InputError(msg)
-    # a path in a file is seen from the folder of that file
-    paths = {"scheduler_file", "ca", "cert", "key", "log_directory", "shared_directory"}
-
-    def absolute(section: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: absolute(value)
-            if isinstance(value, dict)
-            else str(Path(value).expanduser().absolute())
-            if name in paths
-            else value
-            for name, value in section.items()
-        }
-
-    return absolute(held)
 
 
 def _folder_of(output: str) -> Path:

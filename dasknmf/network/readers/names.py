@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dasknmf.errors import InputError, offenders
+from dasknmf.network.gene_names import check_genes
 from dasknmf.network.readers.files import as_input_file
 from dasknmf.network.source import Entries, Labels, Matrix
-from dasknmf.network.writer import check_genes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
