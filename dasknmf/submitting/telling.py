@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.observing.records import event_record
 from dasknmf.progress import FREQUENT, describe
 
 if TYPE_CHECKING:
@@ -36,14 +35,7 @@ class EventLines:
             if now - self._last < EVERY:
                 return
             self._last = now
-        fields = {name: _finite(value) for name, value in asdict(event).items()}
-        line = {
-            "time": time.time(),
-            "number": self.number,
-            "event": type(event).__name__,
-            "says": describe(event),
-            **fields,
-        }
+        line = {**event_record(event), "number": self.number, "says": describe(event), "time": time.time()}
         try:
             handle = os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             try:
@@ -72,7 +64,3 @@ def last_event(file: Path) -> dict[str, Any]:
         if isinstance(found, dict):
             return found
     return {}
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -71,7 +71,7 @@ def workers_of(rig: SlurmRig) -> dict[str, str]:
 
 def iteration_of(run: Run) -> int:
     event = last_event(run.events)
-    return int(event.get("iteration", 0)) if event.get("event") == "IterationEnded" else 0
+    return int(event.get("iteration", 0)) if event.get("event") == "iteration_ended" else 0
 
 
 def going_on(rig: SlurmRig, run: Run) -> None:

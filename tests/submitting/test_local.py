@@ -88,7 +88,7 @@ def test_a_run_is_sent_looked_at_and_done(folder: Path) -> None:
     events = [
         json.loads(line) for line in dasknmf_command("logs", "a fit.zarr", "--json").stdout.splitlines()
     ]
-    assert [events[0]["event"], events[-1]["event"]] == ["RunStarted", "RunEnded"]
+    assert [events[0]["event"], events[-1]["event"]] == ["run_started", "run_ended"]
 
 
 def test_it_gives_the_factors_of_a_run_here(folder: Path) -> None:
