@@ -14,7 +14,7 @@ import numpy as np
 
 from dasknmf.bounds import check_claim
 from dasknmf.errors import FormatError
-from dasknmf.sealed_group import check_array, damaged, plain_json
+from dasknmf.sealed_group import check_array, damaged, is_of_the_machine, plain_json
 from dasknmf.storage import checked_codecs
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ def check_arrays(group: zarr.Group, contents: Any, where: str) -> None:
             f"/{name}": array for name, array in members.items() if hasattr(array, "shape")
         }
     except Exception as error:  # zarr raises what it comes upon in metadata that mean nothing
+        if is_of_the_machine(error):
+            raise
         raise damaged(where, "of the result", error, REMEDY) from error
     if contents is None:
         for name, array in arrays.items():

@@ -183,6 +183,8 @@ def open_array(
         msg = f"{where} lacks its array '{name}'; the store is damaged: {remedy}"
         raise FormatError(msg) from None
     except Exception as error:
+        if is_of_the_machine(error):
+            raise
         raise damaged(where, name, error, remedy) from error
     if not isinstance(found, zarr.Array):
         raise damaged(where, name, "it is no array", remedy)
