@@ -21,7 +21,7 @@ from typing import Any
 import kmock
 import yaml
 
-from tests.rigs.names.sitecustomize import address_of
+from tests.rigs.names.sitecustomize import RIG, address_of
 
 #: Seconds between two looks of the controllers.
 LOOK = 0.1
@@ -257,6 +257,7 @@ def environment(folder: Path) -> dict[str, str]:
     paths = [str(NAMES), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     return {
         "KUBECONFIG": str(folder / "kubeconfig"),
+        RIG: str(folder),
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
     }
