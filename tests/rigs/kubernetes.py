@@ -43,6 +43,10 @@ def _pruned(value: Any) -> Any:
     return [_pruned(item) for item in value] if isinstance(value, list) else value
 
 
+def _cluster(item: dict[str, Any]) -> str:
+    return str(item["metadata"].get("labels", {}).get("dask.org/cluster-name", ""))
+
+
 def _at(item: dict[str, Any], path: str) -> Any:
     for part in path.split("."):
         item = item.get(part, {}) if isinstance(item, dict) else {}
@@ -128,10 +132,13 @@ class Nodes:
     async def look(self) -> None:
         """Do once what is to be done."""
         await self._collect_garbage()
-        for service in self.all(SERVICES):
-            if "status" not in service:
-                await self._patch(SERVICES, service, {"status": {"loadBalancer": {}}})
         pods = {pod["metadata"]["uid"]: pod for pod in self.all(PODS)}
+        ready = {_cluster(pod) for pod in pods.values() if pod.get("status", {}).get("ready")}
+        for service in self.all(SERVICES):
+            # the operator calls a cluster running when its service has a status, pending when all of it is made:
+            # in this order nobody would wait long enough
+            if "status" not in service and _cluster(service) in ready:
+                await self._patch(SERVICES, service, {"status": {"loadBalancer": {}}})
         for uid in set(self.running) - set(pods):
             await self._end(uid)
         owned = {
