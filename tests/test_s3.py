@@ -63,6 +63,17 @@ def test_the_way_through_an_object_store_changes_nothing(options: dict[str, Any]
         dasknmf.save(there, "s3://bucket/fit.zarr", storage_options=options)
 
 
+def test_address_and_keys_may_be_of_the_environment(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", options["endpoint_url"])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", options["key"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", options["secret"])
+    A = planted(40, 3, seed=0)
+    made = dasknmf.import_network(A, "s3://bucket/net.zarr", tile=32, storage_options={})
+    assert dasknmf.open_network("s3://bucket/net.zarr", storage_options={}).header == made.header
+
+
 def test_a_checkpoint_in_an_object_store_resumes(options: dict[str, Any]) -> None:
     A = planted(50, 3, seed=0)
     run: dict[str, Any] = {"max_iter": 12, "tol": 0, "tol_objective": 0, "exact": True}

@@ -103,7 +103,7 @@ class ObstoreClient:
     def _open(self, seconds: float) -> Any:
         from obstore.store import S3Store
 
-        endpoint = str(self._config.get("endpoint", ""))
+        endpoint = str(self._config.get("endpoint") or _endpoint_of_environment())
         try:
             return S3Store(
                 self.bucket,
@@ -192,7 +192,7 @@ def _network(text: str) -> str:
     lowered = text.lower()
     for sign, said in (
         ("timed out", "no answer in time"),
-        ("timeout", "no answer in time"),
+        ("timedout", "no answer in time"),
         ("refused", "connection refused"),
         ("reset", "connection reset"),
         ("dns", "no such host"),
@@ -222,6 +222,12 @@ def _has_keys(given: dict[str, Any]) -> bool:
         or of_client.get("aws_access_key_id")
         or os.environ.get("AWS_ACCESS_KEY_ID")
     )
+
+
+def _endpoint_of_environment() -> str:
+    """Return the address that obstore itself takes from the environment."""
+    names = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    return next((value for name in names if (value := os.environ.get(name))), "")
 
 
 def _configured(given: dict[str, Any]) -> tuple[dict[str, Any], str]:
