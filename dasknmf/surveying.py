@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from dasknmf.analysis.agreement import agreement
 from dasknmf.analysis.held_out import HeldOutCurve, held_out_curve
-from dasknmf.cluster import on_cluster, parse_memory
+from dasknmf.cluster import on_cluster
 from dasknmf.engine.mask import draw_mask
 from dasknmf.errors import InputError
-from dasknmf.events import RunEnded, RunStarted
+from dasknmf.events import RunEnded
 from dasknmf.exact import exact_errors, held_out_errors
 from dasknmf.execution import Execution, take_execution
 from dasknmf.kept import KeptBatches
@@ -18,9 +18,7 @@ from dasknmf.matrices import as_matrix
 from dasknmf.model import balance
 from dasknmf.options import RunOptions
 from dasknmf.parameters import PARAMETERS, PENALTIES
-from dasknmf.planning import plan_run
-from dasknmf.solvers import row_arrays
-from dasknmf.stages import Session
+from dasknmf.sessions import open_session
 from dasknmf.survey_dataset import Found, survey_dataset
 from dasknmf.survey_options import SurveyOptions
 
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from dasknmf.matrices import Given
     from dasknmf.model import Model
     from dasknmf.solvers.face import Rows
+    from dasknmf.stages import Session
 
 #: What a survey does otherwise than a single fit: on STRING human (k = 32) ten restarts end in the same errors to 1e-6
 #: in three quarters of the iterations, and one iteration on A after them is within 1e-4 of five.
@@ -134,7 +133,17 @@ def run_survey(network: Any, options: SurveyOptions, run: RunOptions, execution:
     kept = _kept(given, options, run, execution)
 
     def work(executor: Executor) -> xr.Dataset:
-        session = _opened(given, options, run, execution, executor, spaces=2 if mask else 1)
+        ranks = [model.n_components for model in options.models(options.restarts)]
+        session = open_session(
+            given,
+            executor,
+            execution,
+            run,
+            solver=options.solver,
+            ranks=ranks,
+            models=len(ranks),
+            spaces=2 if mask else 1,
+        )
         found = _stages(session, options, kept, mask)
         reads = session.operator.reads
         execution.progress(RunEnded(session.seconds, reads, reads * session.operator.plan.weight))
@@ -162,43 +171,6 @@ def _kept(
         )
         for stage in ("fits", "held-out")
     }
-
-
-def _opened(
-    given: Given,
-    options: SurveyOptions,
-    run: RunOptions,
-    execution: Execution,
-    executor: Executor,
-    *,
-    spaces: int,
-) -> Session:
-    """Open the network for a survey that fits."""
-    ranks = [model.n_components for model in options.models(options.restarts)]
-    limit = parse_memory(execution.memory_limit)
-    operator, projection = plan_run(
-        given, ranks, executor, limit, spaces=spaces, row_arrays=row_arrays([options.solver])
-    )
-    execution.progress(
-        RunStarted(
-            genes=operator.n,
-            models=len(ranks),
-            columns=sum(ranks),
-            groups=len(operator.plan.groups),
-            bytes_per_sweep=operator.plan.weight,
-            memory=projection.process_bytes,
-            max_iter=run.polish,
-        )
-    )
-    return Session(
-        given,
-        operator,
-        executor,
-        run,
-        listener=execution.progress,
-        keep_sketch=execution.keep_sketch,
-        memory=projection.process_bytes,
-    )
 
 
 def _stages(

@@ -34,7 +34,7 @@ FLOORS = [
     {"checkpoint", "results", "matrices", "exact", "sketched", "execution"},
     {"pair_weights"},
     {"stages", "planning", "export", "kept", "parts", "decomposition", "null_models", "forecasting"},
-    {"references", "atomic"},
+    {"references", "atomic", "sessions"},
     {"methods"},
     {"fitting"},
     {"models"},

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from dasknmf.cluster import on_cluster, parse_memory
+from dasknmf.cluster import on_cluster
 from dasknmf.errors import InputError
-from dasknmf.events import RunEnded, RunStarted
+from dasknmf.events import RunEnded
 from dasknmf.execution import Execution, take_execution
 from dasknmf.kept import KeptBatches
 from dasknmf.matrices import as_matrix
@@ -18,15 +18,12 @@ from dasknmf.nesting.zoom_run import run_zoom, zoom_options
 from dasknmf.options import RunOptions
 from dasknmf.parameters import PARAMETERS, PENALTIES
 from dasknmf.parts import KeptParts
-from dasknmf.planning import plan_run
-from dasknmf.solvers import row_arrays
-from dasknmf.stages import Session
+from dasknmf.sessions import open_session
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from dasknmf.engine.executor import Executor
-    from dasknmf.matrices import Given
 
 #: Of a run, what nested associations do not have: fits are on the sketch, bounds are always there, the diagonal counts,
 #: and a level that ends by the clock would not be the same twice.
@@ -198,7 +195,17 @@ def run_nested(
         )
 
     def work(executor: Executor) -> xr.Dataset:
-        session = _opened(given, options, run, execution, executor)
+        # beside a fit, the loadings of each branch
+        beside = options.restarts * (1 + len(options.branches))
+        session = open_session(
+            given,
+            executor,
+            execution,
+            run,
+            solver=options.solver,
+            ranks=[k for k in options.n_components for _ in range(beside)],
+            models=len(options.n_components) * options.restarts,
+        )
         found = descend(session, options, kept, batches)
         made = nested_dataset(options, session, found, reason=reason)
         reads = session.operator.reads
@@ -207,34 +214,4 @@ def run_nested(
 
     return on_cluster(
         execution, work, reached=lambda: kept.reached() or (batches.reached() if batches else "")
-    )
-
-
-def _opened(
-    given: Given, options: NestedOptions, run: RunOptions, execution: Execution, executor: Executor
-) -> Session:
-    """Open the network for a run that fits."""
-    # beside a fit, the loadings of each branch
-    ranks = [k for k in options.n_components for _ in range(options.restarts * (1 + len(options.branches)))]
-    limit = parse_memory(execution.memory_limit)
-    operator, projection = plan_run(given, ranks, executor, limit, row_arrays=row_arrays([options.solver]))
-    execution.progress(
-        RunStarted(
-            genes=operator.n,
-            models=len(options.n_components) * options.restarts,
-            columns=sum(ranks),
-            groups=len(operator.plan.groups),
-            bytes_per_sweep=operator.plan.weight,
-            memory=projection.process_bytes,
-            max_iter=run.polish,
-        )
-    )
-    return Session(
-        given,
-        operator,
-        executor,
-        run,
-        listener=execution.progress,
-        keep_sketch=execution.keep_sketch,
-        memory=projection.process_bytes,
     )
