@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -214,17 +213,9 @@ def run_and_save(
 
 def echo_json(value: Mapping[str, Any]) -> None:
     """Print one JSON object; what JSON has no number for (NaN, infinity) is null."""
-    click.echo(json.dumps(_finite(value), allow_nan=False))
+    from dasknmf.observing.records import plain
 
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    if hasattr(value, "item"):  # a numpy number
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    click.echo(json.dumps(plain(value), allow_nan=False))
 
 
 class Names(click.ParamType):  # type: ignore[type-arg, unused-ignore] # generic since click 8.5

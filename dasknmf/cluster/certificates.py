@@ -13,6 +13,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.aside import place_beside, sweep
 from dasknmf.errors import InputError, missing_dependency, whole
 from dasknmf.storage import is_remote, remove, require_folder
 
@@ -73,7 +74,9 @@ def make_certificates(folder: str | os.PathLike[str], *, days: int = 14) -> dict
         )
         raise InputError(msg)
     files, until = _signed(days)
-    aside = place.absolute().with_name(f".{place.name}.partial-{uuid.uuid4().hex[:8]}")
+    # also the keys of one that was killed as it made them
+    sweep(place)
+    aside = place_beside(place.absolute())
     try:
         aside.mkdir(mode=0o700)
         for name, content in files.items():

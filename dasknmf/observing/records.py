@@ -24,7 +24,7 @@ def event_record(event: Event) -> dict[str, Any]:
     {'event': 'checkpoint_written', 'location': 'fit.checkpoint', 'iteration': 20, 'seconds': 0.5}
     """
     kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
-    return {"event": kind, **{name: _plain(value) for name, value in asdict(event).items()}}
+    return {"event": kind, **plain(asdict(event))}
 
 
 class JsonLines(logging.Formatter):
@@ -55,8 +55,12 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, allow_nan=False, ensure_ascii=False)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON has it: numbers of numpy as plain ones, and null for NaN and infinity."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
     if hasattr(value, "item"):  # a numpy number
         value = value.item()
-    # JSON has no number for what is not finite
     return None if isinstance(value, float) and not math.isfinite(value) else value

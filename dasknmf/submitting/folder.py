@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dasknmf.aside import place_beside, sweep
 from dasknmf.errors import FormatError, InputError
 from dasknmf.whole_file import write_whole
 
@@ -111,13 +112,13 @@ def make_run(folder: Path, asked: dict[str, Any], files: dict[str, Any] | None =
         If there is anything at its place.
     """
     import shutil
-    import uuid
 
     folder = folder.absolute()
     if not folder.parent.is_dir():
         msg = f"{folder.parent} is not a folder; make it first: mkdir -p {folder.parent}"
         raise InputError(msg)
-    aside = folder.with_name(f".{folder.name}.partial-{uuid.uuid4().hex[:8]}")
+    sweep(folder)
+    aside = place_beside(folder)
     aside.mkdir()
     try:
         for name, content in (files or {}).items():
